@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::api_error::{ApiError, ViewerLimit};
 pub use crate::error_code::ErrorCode;
-pub use crate::publisher_info::{PublisherInfo, PublisherWarning, StreamDetails};
+pub use crate::publisher_info::{PublisherInfo, PublisherLayer, PublisherWarning, StreamDetails};
 
 /// `GET /api/streams`: every stream of the server, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::StreamInfo;
+use crate::api::{Codec, StreamInfo};
 
 /// `GET /api/streams/{name}`: one stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,9 +39,28 @@ pub struct PublisherInfo {
     /// The newest round-trip time, in seconds. Absent while unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtt: Option<f64>,
+    /// The simulcast layers that have begun, largest first. Absent: it sends one picture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<PublisherLayer>,
     /// What its owner should change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<PublisherWarning>,
+}
+
+/// A simulcast layer of a publisher (RFC 8853).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublisherLayer {
+    /// As the publisher names it (`a=rid`).
+    pub rid: String,
+    pub codec: Codec,
+    /// Of its newest keyframe, in pixels; absent while it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<(u32, u32)>,
+    /// Pictures, and bits of them, in the last second.
+    pub fps: u32,
+    pub bit_rate: u64,
+    /// Viewers can be sent it. False: the publisher has stopped it, as browsers do under load, or another layer has the same size.
+    pub offered: bool,
 }
 
 /// What a publisher sends can be watched, and could be better. docs/publish.md says what to change.

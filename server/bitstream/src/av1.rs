@@ -2,6 +2,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::bit_reader::BitReader;
+
 /// `obu_type` (AV1 specification 6.2.2).
 pub const SEQUENCE_HEADER: u8 = 1;
 pub const TEMPORAL_DELIMITER: u8 = 2;
@@ -65,6 +67,55 @@ pub fn profile(unit: &Bytes) -> Option<u8> {
     header.payload.first().map(|byte| byte >> 5)
 }
 
+/// Width and height of the largest frames, by the sequence header in a temporal unit, if it has one (AV1 5.5.1).
+pub fn size(unit: &Bytes) -> Option<(u32, u32)> {
+    let header = obus(unit).find(|obu| obu.kind() == SEQUENCE_HEADER)?;
+    let mut bits = BitReader::new(&header.payload);
+    bits.bits(3 + 1)?; // seq_profile, still_picture
+    if bits.flag()? {
+        bits.bits(5)?; // reduced: seq_level_idx
+    } else {
+        skip_operating_points(&mut bits)?;
+    }
+    let (width_bits, height_bits) = (bits.bits(4)? + 1, bits.bits(4)? + 1);
+    Some((bits.bits(width_bits)? + 1, bits.bits(height_bits)? + 1))
+}
+
+/// Timing, and the operating points with their models.
+fn skip_operating_points(bits: &mut BitReader<'_>) -> Option<()> {
+    let mut delay_bits = None;
+    if bits.flag()? {
+        bits.bits(32)?; // num_units_in_display_tick
+        bits.bits(32)?; // time_scale
+        if bits.flag()? {
+            bits.ue()?; // num_ticks_per_picture_minus_1
+        }
+        if bits.flag()? {
+            delay_bits = Some(bits.bits(5)? + 1);
+            bits.bits(32)?; // num_units_in_decoding_tick
+            bits.bits(5 + 5)?; // lengths of removal and presentation times
+        }
+    }
+    let has_delays = bits.flag()?;
+    for _ in 0..=bits.bits(5)? {
+        bits.bits(12)?; // operating_point_idc
+        if bits.bits(5)? > 7 {
+            bits.flag()?; // seq_tier
+        }
+        if let Some(delay_bits) = delay_bits
+            && bits.flag()?
+        {
+            bits.bits(delay_bits)?;
+            bits.bits(delay_bits)?;
+            bits.flag()?; // low_delay_mode_flag
+        }
+        if has_delays && bits.flag()? {
+            bits.bits(4)?;
+        }
+    }
+    Some(())
+}
+
 /// A keyframe's temporal unit with a sequence header before it, which is taken from the `av1C` box if the unit has none.
 pub fn with_sequence_header(unit: Bytes, extradata: &[u8]) -> Bytes {
     if obus(&unit).any(|obu| obu.kind() == SEQUENCE_HEADER)
@@ -98,4 +149,80 @@ pub fn put_leb128(out: &mut BytesMut, mut value: usize) {
         value >>= 7;
     }
     out.put_u8(value as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A temporal unit whose sequence header has these fields: values and their lengths in bits.
+    fn unit(fields: &[(u64, u32)]) -> Bytes {
+        let fields = fields.iter();
+        let bits = fields.flat_map(|(value, length)| {
+            (0..*length).rev().map(move |bit| (value >> bit & 1) as u8)
+        });
+        let bits: Vec<u8> = bits.collect();
+        let bytes = bits.chunks(8).map(|chunk| {
+            let chunk = chunk.iter().zip((0..8).rev());
+            chunk.map(|(bit, shift)| bit << shift).sum::<u8>()
+        });
+        let bytes: Vec<u8> = bytes.collect();
+        // A temporal delimiter, then the sequence header.
+        [&[0x12, 0, 0x0a, bytes.len() as u8], &bytes[..]]
+            .concat()
+            .into()
+    }
+
+    #[test]
+    fn the_size_is_in_the_sequence_header() {
+        let size_of = [(9, 4), (8, 4), (639, 10), (359, 9)];
+        let reduced = [(0, 3), (1, 1), (1, 1), (5, 5)];
+        assert_eq!(
+            size(&unit(&[&reduced[..], &size_of].concat())),
+            Some((640, 360))
+        );
+        // As libaom: no timing, one operating point.
+        let lean = [(0, 3), (0, 2), (0, 2), (0, 5), (0, 12), (4, 5)];
+        assert_eq!(
+            size(&unit(&[&lean[..], &size_of].concat())),
+            Some((640, 360))
+        );
+        // A decoder model, and two points, one of a high level.
+        let timing = [
+            (0, 3),
+            (0, 2),
+            (1, 1),
+            (1, 32),
+            (50, 32),
+            (1, 1),
+            (1, 1),
+            (1, 1),
+            (9, 5),
+            (7, 32),
+            (0, 10),
+        ];
+        let points = [
+            (1, 1),
+            (1, 5),
+            (1, 12),
+            (9, 5),
+            (0, 1),
+            (1, 1),
+            (3, 20),
+            (0, 1),
+            (1, 1),
+            (2, 4),
+            (2, 12),
+            (4, 5),
+            (0, 1),
+            (0, 1),
+        ];
+        let all = unit(&[&timing[..], &points, &size_of].concat());
+        assert_eq!(size(&all), Some((640, 360)));
+        for end in 0..all.len() {
+            // Whatever is missing.
+            let _ = size(&all.slice(..end));
+        }
+        assert_eq!(size(&Bytes::from_static(&[0x12, 0])), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! Bits of an H.264 parameter set, or of a VP9 frame header.
+//! Bits of an H.264 parameter set, a VP9 frame header, or an AV1 sequence header.
 
 /// Reads the most significant bit first. Every read returns `None` past the end.
 #[derive(Clone, Copy, Debug)]

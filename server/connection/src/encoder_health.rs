@@ -11,6 +11,7 @@ use ingest::connection_receiver::LineUnit;
 use ingest::receiver::ReceiverCounters;
 use media::access_unit::AccessUnit;
 use media::time::MediaTime;
+use media::track::TrackId;
 use net::routes::Remote;
 use shared::api::PublisherWarning;
 use silence::Silence;
@@ -28,6 +29,8 @@ const HIGH_LOSS: u64 = 2;
 /// Of one session.
 #[derive(Debug)]
 pub(super) struct EncoderHealth {
+    /// Of the video.
+    track: Option<TrackId>,
     keyframe: Option<MediaTime>,
     newest: Option<MediaTime>,
     long_gop: bool,
@@ -53,6 +56,7 @@ impl EncoderHealth {
     /// `lines`: the number of m-lines. `has_sound`: one of them sends sound.
     pub(super) fn new(lines: usize, has_sound: bool, now: Instant) -> Self {
         Self {
+            track: None,
             keyframe: None,
             newest: None,
             long_gop: false,
@@ -76,11 +80,14 @@ impl EncoderHealth {
         }
     }
 
-    /// The next unit, in the order of decoding.
-    pub(super) fn on_unit(&mut self, unit: &AccessUnit) {
+    /// The next unit, in the order of decoding. Nothing follows from the distance of two tracks.
+    pub(super) fn on_unit(&mut self, track: TrackId, unit: &AccessUnit) {
         self.silence.on_unit(unit);
         if !unit.codec.is_video() {
             return;
+        }
+        if self.track.replace(track) != Some(track) {
+            (self.keyframe, self.newest) = (None, None);
         }
         let keyframe = self.keyframe.map(|keyframe| unit.time.0 - keyframe.0);
         if keyframe.is_some_and(|distance| distance > LONG_GOP) {
@@ -157,16 +164,16 @@ mod tests {
     fn keyframes_that_are_far_apart_are_warned_of_until_they_are_not() {
         let mut health = EncoderHealth::new(1, false, Instant::now());
         for ms in (0..=4_000).step_by(40) {
-            health.on_unit(&unit(ms, ms % 2_000 == 0));
+            health.on_unit(TrackId(0), &unit(ms, ms % 2_000 == 0));
         }
         assert_eq!(health.warnings(), []);
         for ms in (4_040..9_000).step_by(40) {
-            health.on_unit(&unit(ms, false));
+            health.on_unit(TrackId(0), &unit(ms, false));
         }
         assert_eq!(health.warnings(), [PublisherWarning::LongGop]);
-        health.on_unit(&unit(9_000, true));
+        health.on_unit(TrackId(0), &unit(9_000, true));
         assert_eq!(health.warnings(), [PublisherWarning::LongGop]);
-        health.on_unit(&unit(11_000, true));
+        health.on_unit(TrackId(0), &unit(11_000, true));
         assert_eq!(health.warnings(), []);
     }
 
@@ -174,11 +181,14 @@ mod tests {
     fn pictures_out_of_order_are_b_frames() {
         let mut health = EncoderHealth::new(1, false, Instant::now());
         for ms in [0, 40, 80, 79] {
-            health.on_unit(&unit(ms, ms == 0));
+            health.on_unit(TrackId(0), &unit(ms, ms == 0));
         }
         assert_eq!(health.warnings(), []);
+        // Another layer.
+        health.on_unit(TrackId(1), &unit(60, false));
+        assert_eq!(health.warnings(), []);
         for ms in [200, 120, 160] {
-            health.on_unit(&unit(ms, false));
+            health.on_unit(TrackId(0), &unit(ms, false));
         }
         assert_eq!(health.warnings(), [PublisherWarning::BFrames]);
     }

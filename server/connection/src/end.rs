@@ -6,7 +6,7 @@ use egress::EndReason;
 use transport::EndReason as TransportEnd;
 use transport::dtls::DtlsError;
 
-use super::published_tracks::Unplayable;
+use super::playable::Unplayable;
 
 /// The one reason for which a session ended. The text is for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -89,6 +89,7 @@ impl Intake {
             let health = self.media.health();
             health.on_counters(now, &received);
             self.counters.set_warnings(health.warnings());
+            self.counters.set_layers(self.media.layers(now));
             for line in self.media.take_keyframe_requests() {
                 self.receiver.request_keyframe(now, line);
             }

@@ -20,6 +20,8 @@
 //! | `publisher` | one publisher, from the answer to the end |
 //! | `intake` | a connected publisher's media: SRTP in, units and feedback out |
 //! | `published_media`, `published_tracks` | its units, on their way into the log; the tracks that its m-lines are in its stream |
+//! | `playable` | which pictures are passed on (pure) |
+//! | `layer_meter` | pictures and bits of a layer in a second (pure) |
 //! | `encoder_health` | what the publisher should change (pure) |
 //! | `publisher_counters` | what was received of it |
 //! | `end`, `error`, `negotiation_error` | why a session ended; why none began; why an offer is not answered |
@@ -27,6 +29,7 @@
 //! | `negotiation`, `publisher_negotiation` | which m-lines of an offer are sent or received, and how (pure) |
 //! | `answer`, `publisher_answer` | the answer as text (pure) |
 //! | `offering` | what a stream offers, and which m-lines get it (pure) |
+//! | `simulcast`, `publisher_extensions` | the layers of a publisher's m-line, and the header extensions that tell them (pure) |
 //! | `codecs`, `publisher_formats` | which codecs and payload types are sent, and received (pure) |
 //! | `formats` | the formats that one m-line of a viewer may be sent in (pure) |
 //! | `client_name` | the name of a publisher's program (pure) |
@@ -49,6 +52,7 @@ mod error;
 mod formats;
 mod host;
 mod intake;
+mod layer_meter;
 mod lite;
 mod negotiation;
 mod negotiation_error;
@@ -58,12 +62,14 @@ mod offered_connection;
 mod offering;
 mod patch;
 mod peer;
+mod playable;
 mod profiles;
 mod published_media;
 mod published_tracks;
 mod publisher;
 mod publisher_answer;
 mod publisher_counters;
+mod publisher_extensions;
 mod publisher_formats;
 mod publisher_negotiation;
 #[cfg(test)]
@@ -77,6 +83,7 @@ mod session;
 mod session_control;
 mod sessions;
 mod shard_pool;
+mod simulcast;
 #[cfg(test)]
 mod spelling_tests;
 mod thread;

@@ -47,6 +47,10 @@ pub enum NegotiationError {
     NothingSent,
     #[error("The offer sends more than two tracks of {kind}; send one of {kind}.")]
     TooManyTracks { kind: &'static str },
+    #[error("The offer has more than four simulcast layers; send at most four (a=simulcast).")]
+    TooManyLayers,
+    #[error("The offer sends sound in simulcast layers (a=simulcast); send it once.")]
+    AudioLayers,
     #[error("Two m-lines of the offer have the same a=mid; each needs its own.")]
     RepeatedMid,
     #[error(

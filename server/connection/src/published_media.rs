@@ -1,11 +1,15 @@
 //! What a publisher sends, on its way into the log of its stream.
 
-use ingest::connection_receiver::LineUnit;
+use std::time::Instant;
+
+use ingest::connection_receiver::{LineParams, LineUnit};
 use media::time::MediaTime;
+use shared::api::PublisherLayer;
 use stream::publication::Publication;
 
 use super::encoder_health::EncoderHealth;
-use super::published_tracks::{PublishedTracks, Unplayable};
+use super::playable::Unplayable;
+use super::published_tracks::PublishedTracks;
 
 /// Appends what one publisher sends, in a run of its own. The stream offers what comes.
 #[derive(Debug)]
@@ -17,7 +21,12 @@ pub(super) struct PublishedMedia {
 }
 
 impl PublishedMedia {
-    pub(super) fn new(publication: Publication, health: EncoderHealth, lines: usize) -> Self {
+    /// `lines`: those that are received.
+    pub(super) fn new(
+        publication: Publication,
+        health: EncoderHealth,
+        lines: &[LineParams],
+    ) -> Self {
         Self {
             publication,
             tracks: PublishedTracks::new(lines),
@@ -40,7 +49,9 @@ impl PublishedMedia {
         if let Some(offering) = published.offering {
             appender.set_offering(offering);
         }
-        self.health.on_unit(&published.unit);
+        if published.is_main {
+            self.health.on_unit(published.track, &published.unit);
+        }
         appender.append(published.track, published.unit);
     }
 
@@ -48,12 +59,18 @@ impl PublishedMedia {
         &mut self.health
     }
 
-    /// The m-lines of which viewers want a keyframe.
+    pub(super) fn layers(&self, now: Instant) -> Vec<PublisherLayer> {
+        self.tracks.layers(now)
+    }
+
+    /// The lines of which a keyframe is wanted: by viewers, or because a layer comes again.
     pub(super) fn take_keyframe_requests(&mut self) -> Vec<usize> {
         let requests = self.publication.requests.take_requests();
         self.is_closed |= requests.stop;
-        let lines = requests.keyframes.into_iter();
-        lines.filter_map(|track| self.tracks.line(track)).collect()
+        let tracks = requests.keyframes.into_iter();
+        let mut lines: Vec<_> = tracks.filter_map(|track| self.tracks.line(track)).collect();
+        lines.extend(self.tracks.take_lacking_keyframes());
+        lines
     }
 
     /// Why nothing is passed on any more.

@@ -1,42 +1,48 @@
-//! The tracks that a publisher's m-lines are in its stream. Pure.
+//! The tracks that a publisher's m-lines, and their simulcast layers, are in its stream. Pure.
 
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
-use bitstream::sps::is_common_profile;
-use bitstream::{av1, vp8, vp9};
-use ingest::connection_receiver::LineUnit;
+use ingest::connection_receiver::{LineParams, LineUnit};
 use ingest::decode_times::DecodeTimes;
-use ingest::unit::ReceivedUnit;
 use media::access_unit::AccessUnit;
 use media::time::MediaTime;
 use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
-use shared::api::{AudioTrack, Codec, Delivery, VideoTrack};
+use shared::api::{AudioTrack, Codec, Delivery, PublisherLayer, VideoTrack};
 use stream::publication;
 
-/// A track for each m-line; each codec has its own. When a publisher changes to another codec, another track takes its place.
+use super::layer_meter::LayerMeter;
+use super::playable::{Unplayable, size, unplayable};
+
+/// A track for each m-line, or for each layer of one; each codec has its own. When a publisher changes to another codec, another track takes its place.
+///
+/// Layers are ranked by the size of their pictures, whatever their names and order are. One that the publisher stops sending, as browsers do under load, is not
+/// offered until it begins again.
 #[derive(Debug)]
 pub(super) struct PublishedTracks {
-    /// The number of m-lines that send.
-    lines: usize,
+    lines: Vec<Line>,
     /// What has the media time zero.
     start: Option<Instant>,
-    /// In the order of the m-lines.
+    /// In the order of the lines.
     tracks: Vec<PublishedTrack>,
     /// The offering that was published is not that of the tracks any more.
     has_changed: bool,
+    /// The best video of that offering.
+    main: Option<TrackId>,
     unplayable: Option<Unplayable>,
 }
 
-/// Why a publisher's video cannot be passed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unplayable {
-    /// Not every browser decodes it.
-    Profile,
-    /// Its pictures are larger than [`MAX_SIDE`].
-    Size,
+/// One that is received.
+#[derive(Debug)]
+struct Line {
+    /// The first line of its m-line.
+    m_line: usize,
+    /// Its number among the layers of the m-line, and its name.
+    layer: usize,
+    rid: Option<String>,
 }
 
 #[derive(Debug)]
@@ -44,6 +50,15 @@ struct PublishedTrack {
     line: usize,
     offered: OfferedTrack,
     decode_times: DecodeTimes,
+    meter: LayerMeter,
+    /// When its newest unit was taken.
+    newest: Instant,
+    /// Pictures of other layers that came since.
+    missed: u32,
+    /// It begins again with a keyframe.
+    is_silent: bool,
+    /// Pictures of it come again, and no keyframe.
+    lacks_keyframe: bool,
 }
 
 /// A unit, and what its publication needs before it.
@@ -55,17 +70,32 @@ pub(super) struct Published {
     pub(super) offering: Option<Offering>,
     pub(super) track: TrackId,
     pub(super) unit: AccessUnit,
+    /// It is of the sound, or of the best layer.
+    pub(super) is_main: bool,
 }
 
 /// The first m-lines are not offered before the others have begun, or this has passed: a viewer would get sound alone, and keep that.
 const MAX_WAIT: Duration = Duration::from_secs(1);
-/// Of a picture, in pixels: decoders of 8K take no more.
-pub(super) const MAX_SIDE: u32 = 8192;
+/// A layer is silent when the others have gone on for this long without it: longer than a lost packet is waited for.
+const LAYER_SILENCE: Duration = Duration::from_millis(700);
+/// And by so many pictures: a slow film is not silent between two of them.
+const MISSED: u32 = 6;
 
 impl PublishedTracks {
-    pub(super) fn new(lines: usize) -> Self {
+    pub(super) fn new(lines: &[LineParams]) -> Self {
+        let with_place = lines.iter().enumerate().map(|(index, line)| {
+            let mut others = lines.iter();
+            let m_line = others.position(|other| other.mid == line.mid);
+            let m_line = m_line.unwrap_or(index);
+            Line {
+                m_line,
+                layer: index - m_line,
+                rid: line.rid.clone(),
+            }
+        });
         Self {
-            lines,
+            lines: with_place.collect(),
+            main: None,
             start: None,
             tracks: Vec::new(),
             has_changed: false,
@@ -78,11 +108,17 @@ impl PublishedTracks {
         self.unplayable
     }
 
-    /// The m-line of a track.
+    /// The line of a track.
     pub(super) fn line(&self, track: TrackId) -> Option<usize> {
         let mut tracks = self.tracks.iter();
         let track = tracks.find(|other| other.offered.id == track)?;
         Some(track.line)
+    }
+
+    /// The lines of layers that come again and need a keyframe.
+    pub(super) fn take_lacking_keyframes(&mut self) -> impl Iterator<Item = usize> {
+        let tracks = self.tracks.iter_mut();
+        tracks.filter_map(|track| std::mem::take(&mut track.lacks_keyframe).then_some(track.line))
     }
 
     /// `None`: there is no keyframe yet to decode it from, or it cannot be passed on.
@@ -101,9 +137,12 @@ impl PublishedTracks {
         let known = self.tracks.iter().position(is_same);
         let index = match known {
             Some(index) => index,
-            None if unit.keyframe => self.begin(line, unit.codec),
+            None if unit.keyframe => self.begin(line, unit.codec, time)?,
             None => return None,
         };
+        if !self.follow_layers(index, time, unit.keyframe) {
+            return None;
+        }
         let begins_run = self.start.is_none().then_some(time);
         let start = *self.start.get_or_insert(time);
         let track = &mut self.tracks[index];
@@ -113,11 +152,14 @@ impl PublishedTracks {
             track.offered.size = size;
             self.has_changed = true;
         }
+        track.meter.add(time, unit.data.len());
         let decoded = track.decode_times.next(time);
         let track = track.offered.id;
+        let offering = self.take_offering(time);
         Some(Published {
             begins_run,
-            offering: self.take_offering(time),
+            offering,
+            is_main: !unit.codec.is_video() || self.main.is_none_or(|main| main == track),
             track,
             unit: AccessUnit {
                 codec: unit.codec,
@@ -130,32 +172,97 @@ impl PublishedTracks {
     }
 
     /// Returns the index of the new track.
-    fn begin(&mut self, line: usize, codec: Codec) -> usize {
+    fn begin(&mut self, line: usize, codec: Codec, now: Instant) -> Option<usize> {
+        let layer = self.lines.get(line)?.layer;
         self.tracks.retain(|track| track.line != line);
         let track = PublishedTrack {
             line,
-            offered: publication::track(codec),
+            offered: publication::layer(codec, layer),
             decode_times: DecodeTimes::default(),
+            meter: LayerMeter::new(now),
+            newest: now,
+            missed: 0,
+            is_silent: false,
+            lacks_keyframe: false,
         };
         self.has_changed = true;
         let index = self.tracks.partition_point(|track| track.line < line);
         self.tracks.insert(index, track);
-        index
+        Some(index)
+    }
+
+    /// Notes that a layer has a unit, and which others are silent meanwhile. False: it was silent, and this is no keyframe.
+    fn follow_layers(&mut self, index: usize, now: Instant, keyframe: bool) -> bool {
+        let track = &mut self.tracks[index];
+        track.lacks_keyframe = track.is_silent && !keyframe;
+        if track.lacks_keyframe {
+            return false;
+        }
+        self.has_changed |= std::mem::take(&mut track.is_silent);
+        track.newest = track.newest.max(now);
+        track.missed = 0;
+        let m_line = self.lines[track.line].m_line;
+        for (other, track) in self.tracks.iter_mut().enumerate() {
+            if other == index || track.is_silent || self.lines[track.line].m_line != m_line {
+                continue;
+            }
+            track.missed += 1;
+            let silence = now.saturating_duration_since(track.newest);
+            if silence > LAYER_SILENCE && track.missed >= MISSED {
+                track.is_silent = true;
+                self.has_changed = true;
+            }
+        }
+        true
+    }
+
+    /// What is offered: of each m-line the layers that are sent, best first, one of each size.
+    fn ranked(&self) -> Vec<&PublishedTrack> {
+        let tracks = self.tracks.iter().filter(|track| !track.is_silent);
+        let mut tracks: Vec<_> = tracks.collect();
+        let m_line = |track: &PublishedTrack| self.lines[track.line].m_line;
+        tracks.sort_by_key(|track| (m_line(track), Reverse(track.pixels())));
+        tracks.dedup_by_key(|track| (m_line(track), track.pixels()));
+        tracks
+    }
+
+    /// The simulcast layers, largest first.
+    pub(super) fn layers(&self, now: Instant) -> Vec<PublisherLayer> {
+        let offered = self.ranked();
+        let is_offered = |track: &PublishedTrack| {
+            let mut offered = offered.iter();
+            offered.any(|other| other.line == track.line)
+        };
+        let mut layers: Vec<_> = self.tracks.iter().collect();
+        layers.sort_by_key(|track| Reverse(track.pixels()));
+        let layers = layers.into_iter().filter_map(|track| {
+            let (fps, bit_rate) = track.meter.rates(now);
+            Some(PublisherLayer {
+                rid: self.lines[track.line].rid.clone()?,
+                codec: track.offered.codec,
+                size: track.offered.size,
+                fps,
+                bit_rate,
+                offered: is_offered(track),
+            })
+        });
+        layers.collect()
     }
 
     /// The offering, when it is to be published anew.
     fn take_offering(&mut self, now: Instant) -> Option<Offering> {
-        let is_complete = self.tracks.len() >= self.lines;
+        let is_complete = self.tracks.len() >= self.lines.len();
         let has_waited = self.start.is_some_and(|start| start + MAX_WAIT <= now);
         if !self.has_changed || !(is_complete || has_waited) {
             return None;
         }
         self.has_changed = false;
-        let tracks = self.tracks.iter().map(|track| track.offered.clone());
+        let tracks = self.ranked().into_iter().map(|track| track.offered.clone());
         let mut offering = Offering {
             tracks: tracks.collect(),
             ..Offering::default()
         };
+        self.main = offering.of(TrackKind::Video).next().map(|track| track.id);
         let video = offering.of(TrackKind::Video).next().map(video_track);
         let audio = offering.of(TrackKind::Audio).next().map(audio_track);
         (offering.video, offering.audio) = (video, audio);
@@ -163,34 +270,10 @@ impl PublishedTracks {
     }
 }
 
-fn unplayable(keyframe: &ReceivedUnit) -> Option<Unplayable> {
-    let is_large = |(width, height): (u32, u32)| width.max(height) > MAX_SIDE;
-    match size(keyframe).is_some_and(is_large) {
-        true => Some(Unplayable::Size),
-        false => (!is_common(keyframe)).then_some(Unplayable::Profile),
-    }
-}
-
-/// Every browser that decodes the codec decodes the profile of this keyframe, as far as its header tells: what files are passed through by.
-fn is_common(unit: &ReceivedUnit) -> bool {
-    match unit.codec {
-        // Not the order of slices: it is what is left of a picture after losses, too.
-        Codec::H264 => unit.sps.is_none_or(|sps| {
-            is_common_profile(sps.profile, sps.level) && sps.chroma == 1 && sps.bits == 8
-        }),
-        Codec::Vp9 => vp9::profile(&unit.data).is_none_or(|profile| profile == 0),
-        Codec::Av1 => av1::profile(&unit.data).is_none_or(|profile| profile == 0),
-        Codec::Vp8 | Codec::Opus => true,
-    }
-}
-
-/// Of a keyframe, as far as its header tells.
-fn size(unit: &ReceivedUnit) -> Option<(u32, u32)> {
-    match unit.codec {
-        Codec::H264 => unit.sps.map(|sps| (sps.width, sps.height)),
-        Codec::Vp8 => vp8::keyframe_size(&unit.data),
-        Codec::Vp9 => vp9::keyframe_size(&unit.data),
-        Codec::Av1 | Codec::Opus => None,
+impl PublishedTrack {
+    fn pixels(&self) -> u64 {
+        let (width, height) = self.offered.size.unwrap_or_default();
+        u64::from(width) * u64::from(height)
     }
 }
 

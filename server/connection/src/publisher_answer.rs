@@ -1,9 +1,10 @@
 //! The answer to a publisher, as text. Pure.
 
 use super::answer::{Local, push, write_format, write_sections, write_transport};
-use super::codecs::{Format, TRANSPORT_URI};
+use super::codecs::Format;
 use super::publisher_formats::answered_fmtp;
-use super::publisher_negotiation::{MID_URI, PublisherNegotiation};
+use super::publisher_negotiation::PublisherNegotiation;
+use super::simulcast;
 
 /// All formats that can be received: the publisher may change between them.
 pub(super) fn write(negotiation: &PublisherNegotiation, local: &Local<'_>) -> String {
@@ -18,17 +19,8 @@ pub(super) fn write(negotiation: &PublisherNegotiation, local: &Local<'_>) -> St
         });
         let formats = payload_types.collect::<Vec<_>>().join(" ");
         write_transport(answer, section, &formats, "recvonly", local);
-        for (extension, uri) in [
-            (line.mid_extension, MID_URI),
-            (line.twcc_extension, TRANSPORT_URI),
-        ] {
-            if let Some(extension) = extension {
-                let direction = if extension.one_way { "/recvonly" } else { "" };
-                push(
-                    answer,
-                    format_args!("a=extmap:{}{direction} {uri}", extension.id),
-                );
-            }
+        for extension in line.extensions.answered() {
+            push(answer, format_args!("a=extmap:{extension}"));
         }
         for format in &line.formats {
             let fmtp = answered_fmtp(format);
@@ -39,6 +31,9 @@ pub(super) fn write(negotiation: &PublisherNegotiation, local: &Local<'_>) -> St
                     ..format.clone()
                 },
             );
+        }
+        for attribute in simulcast::answered(&line.layers) {
+            push(answer, format_args!("a={attribute}"));
         }
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ingest::connection_receiver::ConnectionReceiver;
 use ingest::receiver::{Receiver, ReceiverCounters};
-use shared::api::{PublisherInfo, PublisherWarning};
+use shared::api::{PublisherInfo, PublisherLayer, PublisherWarning};
 use srtp::Profile;
 
 /// Written by the thread of the connection, read by requests. Clones share them.
@@ -25,6 +25,7 @@ struct Counters {
     dropped: AtomicU64,
     /// In microseconds; 0: unknown.
     rtt: AtomicU64,
+    layers: Mutex<Vec<PublisherLayer>>,
     warnings: Mutex<Vec<PublisherWarning>>,
 }
 
@@ -68,12 +69,11 @@ impl PublisherCounters {
     }
 
     pub(super) fn set_warnings(&self, warnings: Vec<PublisherWarning>) {
-        *self.warnings() = warnings;
+        *lock(&self.0.warnings) = warnings;
     }
 
-    fn warnings(&self) -> MutexGuard<'_, Vec<PublisherWarning>> {
-        let warnings = self.0.warnings.lock();
-        warnings.unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn set_layers(&self, layers: Vec<PublisherLayer>) {
+        *lock(&self.0.layers) = layers;
     }
 
     pub(super) fn stats(&self) -> PublisherInfo {
@@ -95,7 +95,13 @@ impl PublisherCounters {
             rtt: Some(value(&self.0.rtt))
                 .filter(|micros| *micros > 0)
                 .map(|micros| micros as f64 / 1e6),
-            warnings: self.warnings().clone(),
+            layers: lock(&self.0.layers).clone(),
+            warnings: lock(&self.0.warnings).clone(),
         }
     }
+}
+
+/// Each is replaced whole, so a poisoned lock is usable.
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }

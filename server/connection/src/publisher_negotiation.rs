@@ -2,15 +2,15 @@
 
 use ingest::connection_receiver::{ConnectionParams, LineParams};
 
-use super::codecs::{Format, TRANSPORT_URI};
+use super::codecs::Format;
 use super::negotiation_error::NegotiationError;
 use super::offered_connection::OfferedConnection;
 use super::offering::Medium;
+use super::publisher_extensions::Extensions;
 use super::publisher_formats::{self, parameter_sets};
 use super::sdp::{Direction, Sdp, Section};
+use super::simulcast::{self, Layer};
 
-/// The header extension with the mid of the m-line (RFC 9143 15.2).
-pub(super) const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 /// Tracks of a kind that an offer may send. One is received, since a stream has one picture and one sound; the answer rejects the other.
 const MAX_OF_KIND: usize = 2;
 
@@ -29,19 +29,12 @@ pub(super) struct OfferedLine {
     pub(super) medium: Medium,
     /// In the order of the offer; at least one.
     pub(super) formats: Vec<Format>,
-    pub(super) mid_extension: Option<Extension>,
-    pub(super) twcc_extension: Option<Extension>,
+    pub(super) extensions: Extensions,
+    /// Its simulcast layers; none: it has one picture.
+    pub(super) layers: Vec<Layer>,
     /// Of `a=ssrc` and `a=ssrc-group:FID`, if there are any (RFC 5576 4).
     ssrc: Option<u32>,
     rtx_ssrc: Option<u32>,
-}
-
-/// A header extension of the offer (RFC 8285 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Extension {
-    pub(super) id: u8,
-    /// The offer says `sendonly`.
-    pub(super) one_way: bool,
 }
 
 impl PublisherNegotiation {
@@ -49,12 +42,11 @@ impl PublisherNegotiation {
         let sdp = Sdp::parse(offer)?;
         let accepted = accept(&sdp)?;
         let media = sdp.media.iter().zip(&accepted);
-        let lines: Vec<_> = media
-            .filter_map(|(section, accepted)| {
-                let (medium, formats) = accepted.as_ref()?;
-                Some(OfferedLine::new(section, *medium, formats.clone()))
-            })
-            .collect();
+        let lines = media.filter_map(|(section, accepted)| {
+            let (medium, formats) = accepted.as_ref()?;
+            Some(OfferedLine::new(section, *medium, formats.clone()))
+        });
+        let lines: Vec<_> = lines.collect::<Result<_, _>>()?;
         let media = accepted.iter().map(|accepted| accepted.as_ref());
         let serve: Vec<_> = media
             .map(|accepted| accepted.map(|(medium, _)| *medium))
@@ -72,28 +64,18 @@ impl PublisherNegotiation {
 
     /// All m-lines of a bundle use one id for an extension (RFC 9143 14): where they differ, the first counts.
     fn agree_on_extensions(&mut self) {
-        let (mid, twcc) = (self.mid_extension(), self.twcc_extension());
+        let agreed = self.extensions();
         for line in &mut self.lines {
-            line.mid_extension
-                .take_if(|extension| Some(extension.id) != mid);
-            line.twcc_extension
-                .take_if(|extension| Some(extension.id) != twcc);
-            if line.twcc_extension.is_none() {
-                for format in &mut line.formats {
-                    publisher_formats::drop_transport_feedback(format);
-                }
-            }
+            line.extensions.agree_with(&agreed);
+            line.drop_useless();
         }
     }
 
-    fn mid_extension(&self) -> Option<u8> {
-        let mut extensions = self.lines.iter().filter_map(|line| line.mid_extension);
-        extensions.next().map(|extension| extension.id)
-    }
-
-    fn twcc_extension(&self) -> Option<u8> {
-        let mut extensions = self.lines.iter().filter_map(|line| line.twcc_extension);
-        extensions.next().map(|extension| extension.id)
+    fn extensions(&self) -> Extensions {
+        let lines = self.lines.iter();
+        lines.fold(Extensions::default(), |found, line| {
+            found.or(&line.extensions)
+        })
     }
 
     /// What receives the m-lines. `ssrc` and `cname`: ours.
@@ -101,31 +83,63 @@ impl PublisherNegotiation {
         ConnectionParams {
             ssrc,
             cname: cname.to_owned(),
-            lines: self.lines.iter().map(OfferedLine::params).collect(),
-            mid_extension: self.mid_extension(),
-            twcc_extension: self.twcc_extension(),
+            lines: self.lines.iter().flat_map(OfferedLine::params).collect(),
+            extensions: self.extensions().ids(),
         }
     }
 }
 
 impl OfferedLine {
-    fn new(section: &Section<'_>, medium: Medium, formats: Vec<Format>) -> Self {
+    fn new(
+        section: &Section<'_>,
+        medium: Medium,
+        formats: Vec<Format>,
+    ) -> Result<Self, NegotiationError> {
         let (ssrc, rtx_ssrc) = ssrcs(section);
-        let has_feedback = formats
-            .iter()
-            .any(publisher_formats::has_transport_feedback);
-        Self {
+        let layers = match medium {
+            Medium::Video => simulcast::layers(section, &formats)?,
+            Medium::Audio if simulcast::sent(section).is_empty() => Vec::new(),
+            Medium::Audio => return Err(NegotiationError::AudioLayers),
+        };
+        let mut this = Self {
             mid: section.mid().unwrap_or_default().to_owned(),
             medium,
-            mid_extension: extension(section, MID_URI),
-            twcc_extension: extension(section, TRANSPORT_URI).filter(|_| has_feedback),
+            extensions: Extensions::of(section),
+            layers,
             formats,
             ssrc,
             rtx_ssrc,
+        };
+        this.drop_useless();
+        Ok(this)
+    }
+
+    /// Layers are told by their RID alone; retransmissions of layers by the repaired RID; transport-wide feedback needs both extension and attribute.
+    fn drop_useless(&mut self) {
+        if self.extensions.rid.is_none() {
+            self.layers.clear();
+        }
+        if self.layers.is_empty() {
+            (self.extensions.rid, self.extensions.repaired_rid) = (None, None);
+        } else if self.extensions.repaired_rid.is_none() {
+            // libwebrtc sends them on the SSRC of the layer then.
+            for format in &mut self.formats {
+                format.rtx = None;
+            }
+        }
+        let mut formats = self.formats.iter();
+        if !formats.any(publisher_formats::has_transport_feedback) {
+            self.extensions.twcc = None;
+        }
+        if self.extensions.twcc.is_none() {
+            for format in &mut self.formats {
+                publisher_formats::drop_transport_feedback(format);
+            }
         }
     }
 
-    fn params(&self) -> LineParams {
+    /// Of the m-line, or of each of its layers.
+    fn params(&self) -> Vec<LineParams> {
         let takes = |feedback: &str| {
             let mut formats = self.formats.iter();
             formats.any(|format| format.feedback.iter().any(|other| other == feedback))
@@ -136,14 +150,26 @@ impl OfferedLine {
             rtx: format.rtx,
             parameter_sets: parameter_sets(&format.fmtp),
         });
-        LineParams {
+        let line = LineParams {
             mid: self.mid.clone(),
+            rid: None,
             ssrc: self.ssrc,
             rtx_ssrc: self.rtx_ssrc,
             formats: formats.collect(),
             nack: takes("nack"),
             pli: takes("nack pli"),
+        };
+        if self.layers.is_empty() {
+            return vec![line];
         }
+        let layers = self.layers.iter().map(|layer| LineParams {
+            rid: Some(layer.rid.clone()),
+            // Firefox names them, without saying which is whose.
+            ssrc: None,
+            rtx_ssrc: None,
+            ..line.clone()
+        });
+        layers.collect()
     }
 }
 
@@ -189,23 +215,6 @@ fn accept(sdp: &Sdp<'_>) -> Result<Vec<Accepted>, NegotiationError> {
         true => NegotiationError::NothingReceivable {
             can_receive: publisher_formats::names(),
         },
-    })
-}
-
-/// The header extension with this URI, when the publisher sends it.
-fn extension(section: &Section<'_>, wanted: &str) -> Option<Extension> {
-    section.attributes("extmap").find_map(|value| {
-        let mut fields = value.split_ascii_whitespace();
-        let (mapped, uri) = (fields.next()?, fields.next()?);
-        let (id, direction) = mapped.split_once('/').unwrap_or((mapped, "sendrecv"));
-        // Ids of one-byte headers (RFC 8285 4.2); every publisher uses these for the two.
-        let id = id.parse().ok().filter(|id| (1..=14).contains(id))?;
-        let one_way = match direction {
-            _ if direction.eq_ignore_ascii_case("sendrecv") => false,
-            _ if direction.eq_ignore_ascii_case("sendonly") => true,
-            _ => return None,
-        };
-        (uri.eq_ignore_ascii_case(wanted)).then_some(Extension { id, one_way })
     })
 }
 

@@ -1,6 +1,7 @@
 //! Offers of publishers, and the answers to them.
 
 use bytes::Bytes;
+use ingest::connection_receiver::HeaderExtensions;
 use proptest::prelude::*;
 use shared::api::Codec;
 
@@ -100,7 +101,7 @@ fn what_was_negotiated_is_what_receives() {
     let params = negotiation.params(7, "c0ffee");
     assert_eq!((params.ssrc, params.cname.as_str()), (7, "c0ffee"));
     assert_eq!(
-        (params.mid_extension, params.twcc_extension),
+        (params.extensions.mid, params.extensions.twcc),
         (Some(4), Some(3))
     );
     let [audio, video] = &params.lines[..] else {
@@ -135,7 +136,7 @@ fn lean_m_lines_are_received_also_one_that_is_bundle_only() {
     let negotiation = PublisherNegotiation::new(&lean()).unwrap();
     let params = negotiation.params(7, "c0ffee");
     // Feedback without the extension would say nothing.
-    assert_eq!((params.mid_extension, params.twcc_extension), (None, None));
+    assert_eq!(params.extensions, HeaderExtensions::default());
     let [video, audio] = &params.lines[..] else {
         panic!("{params:?}")
     };
@@ -217,11 +218,11 @@ fn header_extensions_are_answered_in_the_direction_of_the_offer() {
     // The publisher does not send it.
     let offer = chromium().replace("a=extmap:3 ", "a=extmap:3/recvonly ");
     let negotiation = PublisherNegotiation::new(&offer).unwrap();
-    assert_eq!(negotiation.params(7, "").twcc_extension, None);
+    assert_eq!(negotiation.params(7, "").extensions.twcc, None);
     // The m-lines differ: the first counts.
     let offer = chromium().replacen("a=extmap:3 ", "a=extmap:5 ", 1);
     let negotiation = PublisherNegotiation::new(&offer).unwrap();
-    assert_eq!(negotiation.params(7, "").twcc_extension, Some(5));
+    assert_eq!(negotiation.params(7, "").extensions.twcc, Some(5));
     assert!(!answer(&negotiation).contains("a=rtcp-fb:96 transport-cc"));
 }
 
@@ -231,7 +232,10 @@ proptest! {
         lines in proptest::collection::vec(
             prop_oneof![
                 "m=(audio|video) [0-9] UDP/TLS/RTP/SAVPF( [0-9]{1,3}){0,4}",
-                "a=(mid|ssrc|ssrc-group|extmap|rtpmap|fmtp|rtcp-fb):[ -~]{0,30}",
+                "a=(mid|ssrc|ssrc-group|extmap|rtpmap|fmtp|rtcp-fb|rid|simulcast):[ -~]{0,30}",
+                "a=rid:[ab] send( (pt=9[67](,9[67])?|max-width=1))?",
+                "a=simulcast:send [ab~,;]{0,9}",
+                "a=extmap:[0-9] urn:ietf:params:rtp-hdrext:sdes:(repaired-)?rtp-stream-id",
                 Just("a=rtpmap:96 VP8/90000".to_owned()),
                 Just("a=sendonly".to_owned()),
             ],

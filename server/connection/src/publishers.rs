@@ -78,12 +78,11 @@ impl Publishers {
         });
         let stream = publication.stream.name().to_owned();
         let params = negotiation.params(random_number()? as u32, &connection.cname);
-        let sending = params.lines.iter().filter(|line| !line.formats.is_empty());
         let mut formats = params.lines.iter().flat_map(|line| &line.formats);
         let has_sound = formats.any(|format| !format.codec.is_video());
         let health = EncoderHealth::new(params.lines.len(), has_sound, Instant::now());
         let intake = IntakeParams {
-            media: PublishedMedia::new(publication, health, sending.count()),
+            media: PublishedMedia::new(publication, health, &params.lines),
             params,
             counters,
         };

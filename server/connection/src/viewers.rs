@@ -245,7 +245,7 @@ impl Inner {
         let negotiation = Negotiation::new(sdp, &codecs(&offered, &replacements))?;
         let wanted: Vec<_> = negotiation
             .served()
-            .filter_map(|formats| wanted(formats, &offered))
+            .filter_map(|formats| wanted(formats, &offered, !replacements.is_empty()))
             .collect();
         let tracks: Vec<_> = wanted.iter().map(|wanted| wanted.track.clone()).collect();
         let address = permit.address();
@@ -319,10 +319,14 @@ fn track_params<'a>(
 }
 
 /// The track of these formats, and the codecs of those that may take its place.
-fn wanted(formats: &[Format], offered: &media::track::Offering) -> Option<WantedTrack> {
+fn wanted(
+    formats: &[Format],
+    offered: &media::track::Offering,
+    is_published: bool,
+) -> Option<WantedTrack> {
     let first = formats.first()?;
-    // Of one format alone, the answer has no place for another track.
-    let all = formats.iter().filter(|_| formats.len() > 1);
+    // A publisher may go on with another layer, or another codec that the answer has.
+    let all = formats.iter().filter(|_| is_published);
     Some(WantedTrack {
         track: offered.rendition(first.codec, first.single_nal)?.clone(),
         codecs: all.map(|format| format.codec).collect(),

@@ -12,7 +12,9 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use ingest::connection_receiver::{ConnectionParams, ConnectionReceiver, LineParams, LineUnit};
+use ingest::connection_receiver::{
+    ConnectionParams, ConnectionReceiver, HeaderExtensions, LineParams, LineUnit,
+};
 use ingest::receiver::Format;
 use shared::api::Codec;
 
@@ -113,8 +115,10 @@ impl Publisher {
                 line("0", vec![format(OPUS, Codec::Opus, false)]),
                 line("1", formats.to_vec()),
             ],
-            mid_extension: None,
-            twcc_extension: Some(TWCC),
+            extensions: HeaderExtensions {
+                twcc: Some(TWCC),
+                ..HeaderExtensions::default()
+            },
         };
         Self {
             now,
@@ -202,6 +206,7 @@ impl Publisher {
 fn line(mid: &str, formats: Vec<Format>) -> LineParams {
     LineParams {
         mid: mid.to_owned(),
+        rid: None,
         ssrc: None,
         rtx_ssrc: None,
         formats,

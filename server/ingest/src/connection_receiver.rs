@@ -1,12 +1,13 @@
 //! All tracks of one publisher's connection: opened SRTP and SRTCP in; units, and RTCP to seal, out.
 //!
-//! The packets of an m-line are recognised as RFC 8843 9.2 says: by an SSRC of the session description, by the MID that they carry, or by a payload type that
-//! only one m-line has. Each m-line has one stream of media and one of retransmissions.
+//! Each m-line, and each simulcast layer of an m-line, has one stream of media and one of retransmissions. `demultiplexer` tells whose a packet is.
 
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+use crate::demultiplexer::Demultiplexer;
+pub use crate::demultiplexer::HeaderExtensions;
 pub use crate::line_receiver::LineParams;
 use crate::line_receiver::LineReceiver;
 use crate::packet::RtpPacket;
@@ -25,18 +26,15 @@ pub struct ConnectionParams {
     /// Our SSRC, and our CNAME of at most 255 bytes.
     pub ssrc: u32,
     pub cname: String,
-    /// In the order of the session description.
+    /// In the order of the session description; of an m-line with simulcast, each layer.
     pub lines: Vec<LineParams>,
-    /// The header extension `urn:ietf:params:rtp-hdrext:sdes:mid`.
-    pub mid_extension: Option<u8>,
-    /// The header extension of transport-wide sequence numbers, if the sender takes `transport-cc`.
-    pub twcc_extension: Option<u8>,
+    pub extensions: HeaderExtensions,
 }
 
-/// A unit of one m-line.
+/// A unit of one m-line, or of one layer of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineUnit {
-    /// The index of the m-line.
+    /// The index among [`ConnectionParams::lines`].
     pub line: usize,
     /// The RTP times of another SSRC have nothing to do with these.
     pub ssrc: u32,
@@ -50,7 +48,7 @@ pub struct LineUnit {
 pub struct ConnectionReceiver {
     ssrc: u32,
     cname: String,
-    mid_extension: Option<u8>,
+    demultiplexer: Demultiplexer,
     twcc_extension: Option<u8>,
     lines: Vec<LineReceiver>,
     clock: SenderClock,
@@ -63,8 +61,8 @@ impl ConnectionReceiver {
         Self {
             ssrc: params.ssrc,
             cname: params.cname,
-            mid_extension: params.mid_extension,
-            twcc_extension: params.twcc_extension,
+            demultiplexer: Demultiplexer::new(params.extensions),
+            twcc_extension: params.extensions.twcc,
             lines: params.lines.into_iter().map(LineReceiver::new).collect(),
             clock: SenderClock::new(now),
             twcc: TwccRecorder::new(now),
@@ -86,7 +84,9 @@ impl ConnectionReceiver {
         if lines.any(|line| line.push(now, &packet)) {
             return;
         }
-        let line = self.line_of(&packet).map(|index| &mut self.lines[index]);
+        let params = self.lines.iter().map(LineReceiver::params);
+        let line = self.demultiplexer.line_of(params, &packet);
+        let line = line.and_then(|index| self.lines.get_mut(index));
         if !line.is_some_and(|line| line.adopt(now, &packet) && line.push(now, &packet)) {
             self.unknown += 1;
         }
@@ -99,19 +99,6 @@ impl ConnectionReceiver {
                 receiver.set_sender_report(now, report);
             }
         }
-    }
-
-    /// The m-line of a packet whose SSRC is unknown.
-    fn line_of(&self, packet: &RtpPacket<'_>) -> Option<usize> {
-        if let Some(mid) = self.mid_extension.and_then(|id| packet.extension(id)) {
-            let mut lines = self.lines.iter();
-            return lines.position(|line| line.params().mid.as_bytes() == mid);
-        }
-        let lines = self.lines.iter().enumerate();
-        let mut having =
-            lines.filter(|(_, line)| line.params().has_payload_type(packet.payload_type));
-        let (index, _) = having.next()?;
-        having.next().is_none().then_some(index)
     }
 
     /// The next unit that is complete.
@@ -168,7 +155,7 @@ impl ConnectionReceiver {
         timeouts.chain(self.twcc.next_timeout()).min()
     }
 
-    /// Asks for a keyframe of an m-line, if something was received on it.
+    /// Asks for a keyframe of a line, if something was received on it.
     pub fn request_keyframe(&mut self, now: Instant, line: usize) {
         let line = self.lines.get_mut(line);
         if let Some(receiver) = line.and_then(LineReceiver::receiver_mut) {
@@ -181,17 +168,17 @@ impl ConnectionReceiver {
         self.lines.iter_mut().for_each(|line| line.set_rtt(rtt));
     }
 
-    /// The receiver of an m-line, once something was received on it.
+    /// The receiver of a line, once something was received on it.
     pub fn receiver(&self, line: usize) -> Option<&Receiver> {
         self.lines.get(line).and_then(LineReceiver::receiver)
     }
 
-    /// The receivers of all m-lines on which something was received.
+    /// The receivers of all lines on which something was received.
     pub fn receivers(&self) -> impl Iterator<Item = &Receiver> {
         self.lines.iter().filter_map(LineReceiver::receiver)
     }
 
-    /// Datagrams that are no RTP packet of any m-line.
+    /// Datagrams that are no RTP packet of any line.
     pub fn unknown(&self) -> u64 {
         self.unknown
     }

@@ -19,7 +19,8 @@
 //! | [`sender_clock`] | when units were taken: one clock for all tracks of a sender |
 //! | [`decode_times`] | decode times from presentation times |
 //! | [`receiver`], [`mod@unit`] | one track; what it delivers |
-//! | [`connection_receiver`], `line_receiver` | all tracks of a connection; the SSRCs of an m-line |
+//! | [`connection_receiver`], `line_receiver` | all tracks of a connection; the SSRCs of an m-line, or of a simulcast layer |
+//! | `demultiplexer` | whose a packet of an unknown SSRC is: MID, RID, payload type |
 
 pub mod connection_receiver;
 pub mod decode_times;
@@ -37,5 +38,6 @@ pub mod twcc_recorder;
 pub mod unit;
 
 mod assembler;
+mod demultiplexer;
 mod depacketizer;
 mod line_receiver;

@@ -1,4 +1,4 @@
-//! The receiver of one m-line, whose SSRCs may be unknown at first.
+//! The receiver of one m-line, or of one simulcast layer of it, whose SSRCs may be unknown at first.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,12 @@ use crate::receiver::{Format, Receiver, ReceiverParams};
 /// A sender that begins anew has another SSRC; the one before is silent then. Streams that are sent at the same time (simulcast) do not displace each other.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// What was negotiated for an m-line.
+/// What was negotiated for an m-line, or for one simulcast layer of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineParams {
     pub mid: String,
+    /// Of the layer (`a=rid`); `None`: the m-line has no layers.
+    pub rid: Option<String>,
     /// Of the session description (`a=ssrc`), if it names one, and that of its retransmissions (`a=ssrc-group:FID`).
     pub ssrc: Option<u32>,
     pub rtx_ssrc: Option<u32>,
@@ -33,7 +35,7 @@ impl LineParams {
         formats.any(|format| format.payload_type == payload_type)
     }
 
-    fn is_rtx(&self, payload_type: u8) -> bool {
+    pub(crate) fn is_rtx(&self, payload_type: u8) -> bool {
         let mut formats = self.formats.iter();
         formats.any(|format| format.rtx == Some(payload_type))
     }

@@ -170,6 +170,8 @@ impl HttpError {
             | E::BadFingerprint
             | E::NothingSent
             | E::TooManyTracks { .. }
+            | E::TooManyLayers
+            | E::AudioLayers
             | E::RepeatedMid => (S::UNPROCESSABLE_ENTITY, C::UnusableOffer),
             E::NothingWanted { .. } => (S::NOT_ACCEPTABLE, C::NothingWanted),
             E::NothingReceivable { .. } | E::PacketizationMode | E::NoCommonCodec { .. } => {

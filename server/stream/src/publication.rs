@@ -24,16 +24,22 @@ pub struct Publication {
     pub requests: Arc<Control>,
 }
 
-/// What a publisher can send, best first: the tracks of its stream, one for each codec. They are the same for each publisher of a stream, so that viewers go
-/// on with the next one.
+/// What a publisher can send, best first.
+const CODECS: [Codec; 5] = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::Opus];
+
+/// The tracks of a stream of one layer, one for each codec. They are the same for each publisher of a stream, so that viewers go on with the next one.
 pub fn tracks() -> impl Iterator<Item = OfferedTrack> {
-    let codecs = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::Opus];
-    codecs.into_iter().map(track)
+    CODECS.into_iter().map(track)
 }
 
 /// The track of a codec.
 pub fn track(codec: Codec) -> OfferedTrack {
-    let id = match codec {
+    layer(codec, 0)
+}
+
+/// The track of a codec of one simulcast layer, a small number.
+pub fn layer(codec: Codec, layer: usize) -> OfferedTrack {
+    let number: u16 = match codec {
         Codec::H264 => 0,
         Codec::Vp8 => 1,
         Codec::Vp9 => 2,
@@ -41,7 +47,7 @@ pub fn track(codec: Codec) -> OfferedTrack {
         Codec::Opus => 4,
     };
     OfferedTrack {
-        id: TrackId(id),
+        id: TrackId(number + (CODECS.len() * layer) as u16),
         codec,
         size: None,
         frame_rate: None,
@@ -126,6 +132,13 @@ impl Stream {
             Some(_) => Vec::new(),
             None => tracks().collect(),
         }
+    }
+
+    /// The best track of a codec that its publisher sends now.
+    pub(super) fn best_layer(&self, codec: Codec) -> Option<TrackId> {
+        self.published_state()?;
+        let offering = self.known_offering()?;
+        offering.with_codec(codec).map(|track| track.id)
     }
 
     /// Ends what is published, for its viewers as well; but those who have waited for a publisher that has sent nothing wait for the next one. False: nothing

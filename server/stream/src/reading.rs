@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use media::error::MediaError;
@@ -166,7 +167,8 @@ impl Stream {
         let may_wait = self.input().is_none();
         let offered = wanted.iter().map(|WantedTrack { track, codecs }| {
             let offered = offering.track(track.id);
-            let offered = offered.or_else(|| replacement(&offering, track, codecs));
+            let offered =
+                offered.or_else(|| replacement(&offering, track.kind(), track.id, codecs));
             let waits = may_wait && !offering.has(track.kind());
             offered.or(waits.then_some(track)).cloned()
         });
@@ -216,6 +218,7 @@ impl Stream {
             status.renditions.set_place(track.id, place);
         }
         status.corrected = Some(Arc::new(offering));
+        self.offering_version.fetch_add(1, Ordering::Release);
         gone
     }
 }

@@ -1,11 +1,12 @@
 //! One named stream.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use media::source::Input;
-use media::track::{OfferedTrack, Offering, TrackId};
+use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
 use shared::api::Codec;
 use timeline::retention::Retention;
 use tokio::sync::Semaphore;
@@ -33,6 +34,8 @@ pub struct Stream {
     pub(super) encoders: EncoderPlaces,
     pub(super) reading: Mutex<Arc<Reading>>,
     pub(super) status: Mutex<Status>,
+    /// Of what it offers; rises.
+    pub(super) offering_version: AtomicU32,
     counters: Arc<Counters>,
     pub(super) bitrates: Mutex<BTreeMap<TrackId, Arc<RenditionBitrate>>>,
 }
@@ -114,6 +117,7 @@ impl Stream {
             encoders,
             reading: Mutex::default(),
             status: Mutex::default(),
+            offering_version: AtomicU32::new(1),
             counters: Arc::default(),
             bitrates: Mutex::default(),
         }
@@ -226,6 +230,7 @@ impl Stream {
             log,
             tracks,
             codecs: codecs.collect(),
+            offering_version: 0,
         })
     }
 
@@ -258,14 +263,15 @@ impl Stream {
         Some(to)
     }
 
-    /// Moves a viewer from a track that is not offered any more to one that is, of one of these codecs.
+    /// Moves a viewer from a track to one that is offered, of one of these codecs. `gone`: the track that is not.
     pub(super) fn replace_track(
         self: &Arc<Self>,
         from: &OfferedTrack,
+        gone: TrackId,
         codecs: &[Codec],
     ) -> Option<OfferedTrack> {
         let offering = self.known_offering()?;
-        let to = replacement(&offering, from, codecs)?.clone();
+        let to = replacement(&offering, from.kind(), gone, codecs)?.clone();
         self.move_viewer(from, &to);
         Some(to)
     }
@@ -328,9 +334,10 @@ impl Stream {
 /// The track that takes the place of one that is not offered any more.
 pub(super) fn replacement<'a>(
     offering: &'a Offering,
-    gone: &OfferedTrack,
+    kind: TrackKind,
+    gone: TrackId,
     codecs: &[Codec],
 ) -> Option<&'a OfferedTrack> {
-    let mut tracks = offering.of(gone.kind());
-    tracks.find(|track| track.id != gone.id && !track.single_nal && codecs.contains(&track.codec))
+    let mut tracks = offering.of(kind);
+    tracks.find(|track| track.id != gone && !track.single_nal && codecs.contains(&track.codec))
 }

@@ -1,6 +1,7 @@
 //! A viewer's subscription to a stream.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use media::track::{OfferedTrack, TrackId, TrackKind};
@@ -25,6 +26,8 @@ pub struct Subscription {
     pub(super) tracks: Vec<OfferedTrack>,
     /// For each track, the codecs of those that may take its place.
     pub(super) codecs: Vec<Vec<Codec>>,
+    /// That it has followed; 0: none.
+    pub(super) offering_version: u32,
 }
 
 impl Subscription {
@@ -36,6 +39,7 @@ impl Subscription {
             log,
             codecs: vec![Vec::new(); tracks.len()],
             tracks,
+            offering_version: 0,
         }
     }
 
@@ -74,11 +78,24 @@ impl Subscription {
         true
     }
 
-    /// Follows another track, which the stream offers in place of one that it has withdrawn. `None`: it offers none that the viewer takes.
-    pub fn replace(&mut self, slot: usize) -> Option<&OfferedTrack> {
+    /// True once when what the stream offers may have changed. Takes no lock.
+    pub fn take_new_offering(&mut self) -> bool {
+        let newest = self.stream.offering_version.load(Ordering::Acquire);
+        std::mem::replace(&mut self.offering_version, newest) != newest
+    }
+
+    /// Follows the best track that a publisher sends of the same codec. `None`: it is the one that it follows, or the stream is not published.
+    pub fn change_to_best(&mut self, slot: usize) -> Option<TrackId> {
+        let before = self.tracks.get(slot)?;
+        let best = self.stream.best_layer(before.codec)?;
+        (best != before.id && self.change(slot, best)).then_some(best)
+    }
+
+    /// Follows another track, which the stream offers in place of one that it has withdrawn (`gone`). `None`: it offers none that the viewer takes.
+    pub fn replace(&mut self, slot: usize, gone: TrackId) -> Option<&OfferedTrack> {
         let before = self.tracks.get_mut(slot)?;
         let codecs = self.codecs.get(slot)?;
-        *before = self.stream.replace_track(before, codecs)?;
+        *before = self.stream.replace_track(before, gone, codecs)?;
         Some(before)
     }
 

@@ -7,7 +7,7 @@ use media::time::MediaTime;
 use media::track::{TrackId, TrackKind};
 
 use super::chunk::{Chunk, Next, UnitRef};
-use super::index::{Bias, Found, Index, Want};
+use super::index::{Bias, Found, Index, Pace, Want};
 use super::place::{Place, RunId, Wait};
 
 /// The next unit of one track, and the track that it changes to.
@@ -18,12 +18,20 @@ pub(super) struct Cursor {
     position: Position,
     /// After the next unit, the first keyframe after this place is sought.
     then: Option<Place>,
-    /// The track to go on with, and its keyframe to begin with, once that is known.
-    change: Option<(TrackId, Option<UnitRef>)>,
+    change: Option<Change>,
     /// The viewer time of the last unit.
     pub(super) last: MediaTime,
     /// What it waits for.
     pub(super) wait: Option<Wait>,
+}
+
+/// Another track to go on with.
+#[derive(Debug)]
+struct Change {
+    track: TrackId,
+    /// The keyframe to begin with is its first one from here on, once that is known.
+    since: Option<Place>,
+    keyframe: Option<UnitRef>,
 }
 
 #[derive(Debug)]
@@ -191,52 +199,82 @@ impl Cursor {
 
     /// Goes on with another track from its next keyframe on.
     pub(super) fn change_to(&mut self, track: TrackId) {
-        self.change = (track != self.track).then_some((track, None));
+        let is_known = |change: &Change| change.track == track;
+        if track == self.track {
+            self.change = None;
+        } else if !self.change.as_ref().is_some_and(is_known) {
+            self.change = Some(Change {
+                track,
+                since: None,
+                keyframe: None,
+            });
+        }
     }
 
     /// Goes on with another track, from its first keyframe of a run on.
     pub(super) fn replace(&mut self, track: TrackId, run: RunId) {
+        self.follow(track);
+        self.seek(beginning(run), Bias::KeyframeAfter);
+    }
+
+    /// Goes on with another track. Its place is to be sought.
+    pub(super) fn follow(&mut self, track: TrackId) {
         self.track = track;
         self.change = None;
         self.wait = None;
-        let beginning = Place {
-            run,
-            time: MediaTime(i64::MIN),
-        };
-        self.seek(beginning, Bias::KeyframeAfter);
     }
 
     /// The track whose next keyframe it waits for.
     pub(super) fn changes_to(&self) -> Option<TrackId> {
-        let (track, keyframe) = self.change.as_ref()?;
-        keyframe.is_none().then_some(*track)
+        let change = self.change.as_ref()?;
+        change.keyframe.is_none().then_some(change.track)
     }
 
     /// Changes to the other track if its keyframe is due before the unit at `next`, which would be next in this one, or with it. Renditions of one source have
-    /// their keyframes at the same places, so that nothing is missing in between.
+    /// their keyframes at the same places, so that nothing is missing in between. At the edge of a live stream the units of the larger track come later, and
+    /// the change is made at a keyframe that is just past: what was shown since is sent again.
     pub(super) fn try_change(&mut self, index: &impl Index, next: Place) -> bool {
-        let Some((track, keyframe)) = &mut self.change else {
+        let Some(change) = &mut self.change else {
             return false;
         };
-        if keyframe.is_none()
-            && let Found::Here(chunk) = index.seek(*track, next, Bias::KeyframeAfter)
+        let since = match index.pace() {
+            Pace::Keyframe => next,
+            Pace::Edge => {
+                let just_past = next.plus_micros(-MAX_BACK);
+                let since = change.since.get_or_insert(just_past);
+                // The run before is over.
+                *since = (*since).max(beginning(next.run));
+                *since
+            }
+        };
+        if change.keyframe.is_none()
+            && let Found::Here(chunk) = index.seek(change.track, since, Bias::KeyframeAfter)
         {
-            let from_beginning = chunk.key().run != next.run;
-            let found = chunk.find(next.time, Bias::KeyframeAfter);
-            *keyframe = UnitRef::new(&chunk, found.filter(|_| !from_beginning).unwrap_or(0));
+            let from_beginning = chunk.key().run != since.run;
+            let found = chunk.find(since.time, Bias::KeyframeAfter);
+            change.keyframe = UnitRef::new(&chunk, found.filter(|_| !from_beginning).unwrap_or(0));
         }
-        let Some(keyframe) = keyframe else {
+        let Some(keyframe) = &change.keyframe else {
             return false;
         };
         if keyframe.place() > next.plus_micros(SAME_INSTANT) {
             return false;
         }
         self.position = Position::At(Arc::clone(keyframe.chunk()), keyframe.index());
-        self.track = *track;
+        self.track = change.track;
         self.change = None;
         true
     }
 }
 
+fn beginning(run: RunId) -> Place {
+    Place {
+        run,
+        time: MediaTime(i64::MIN),
+    }
+}
+
 /// In microseconds: pictures of two renditions that show the same instant are this close.
 const SAME_INSTANT: i64 = 8_000;
+/// In microseconds: the pictures that are sent again when a viewer changes to a track at a keyframe that is past already.
+const MAX_BACK: i64 = 200_000;

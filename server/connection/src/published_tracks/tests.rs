@@ -1,10 +1,12 @@
+mod layers;
+
 use bitstream::sps::SpsInfo;
 use bytes::Bytes;
+use ingest::unit::ReceivedUnit;
 
 use super::*;
 
 const AUDIO: usize = 0;
-const VIDEO: usize = 1;
 /// A keyframe of 320x180, and one of 640x360.
 const SMALL: &[u8] = &[0x50, 0x11, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00];
 const LARGE: &[u8] = &[0x50, 0x11, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01];
@@ -13,13 +15,31 @@ const BETWEEN: &[u8] = &[0x51, 0x11, 0, 1];
 struct Publisher {
     start: Instant,
     tracks: PublishedTracks,
+    /// The line of the video.
+    video: usize,
+}
+
+/// As far as it matters here.
+fn line(mid: usize, rid: Option<&str>) -> LineParams {
+    LineParams {
+        mid: mid.to_string(),
+        rid: rid.map(str::to_owned),
+        ssrc: None,
+        rtx_ssrc: None,
+        formats: Vec::new(),
+        nack: true,
+        pli: true,
+    }
 }
 
 impl Publisher {
+    /// The last line is video.
     fn new(lines: usize) -> Self {
+        let params: Vec<_> = (0..lines).map(|mid| line(mid, None)).collect();
         Self {
             start: Instant::now(),
-            tracks: PublishedTracks::new(lines),
+            tracks: PublishedTracks::new(&params),
+            video: lines - 1,
         }
     }
 
@@ -55,7 +75,7 @@ impl Publisher {
         let mut publisher = Self::new(1);
         let time = publisher.at(0);
         let published = publisher.tracks.publish(LineUnit {
-            line: VIDEO,
+            line: 0,
             ssrc: 7,
             time,
             unit: ReceivedUnit {
@@ -72,7 +92,7 @@ impl Publisher {
     }
 
     fn video(&mut self, ms: u64, data: &'static [u8]) -> Option<Published> {
-        self.send(VIDEO, Codec::Vp8, ms, data)
+        self.send(self.video, Codec::Vp8, ms, data)
     }
 
     fn audio(&mut self, ms: u64) -> Published {
@@ -147,13 +167,13 @@ fn another_size_is_offered_on_the_same_track_and_another_codec_on_another() {
     assert_eq!(ids(&larger), [(1, Codec::Vp8)]);
     let offering = larger.offering.expect("an offering");
     assert_eq!(offering.tracks[0].size, Some((640, 360)));
-    assert!(publisher.send(VIDEO, Codec::H264, 120, BETWEEN).is_none());
+    assert!(publisher.send(0, Codec::H264, 120, BETWEEN).is_none());
     let other = publisher
-        .send(VIDEO, Codec::H264, 160, SMALL)
+        .send(0, Codec::H264, 160, SMALL)
         .expect("a keyframe");
     assert_eq!(ids(&other), [(0, Codec::H264)]);
     assert_eq!((other.track, other.begins_run), (TrackId(0), None));
-    assert_eq!(publisher.tracks.line(TrackId(0)), Some(VIDEO));
+    assert_eq!(publisher.tracks.line(TrackId(0)), Some(0));
     assert_eq!(publisher.tracks.line(TrackId(1)), None);
 }
 

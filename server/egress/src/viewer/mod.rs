@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `sending` | due frames and retransmissions, encrypted into batches |
 //! | `keyframes` | keyframes for a decoder that needs one |
+//! | `renditions` | which tracks are sent: commands, simulcast layers, other codecs |
 //! | `reports` | sender reports |
 //! | `feedback` | SRTCP from the viewer: losses, keyframe requests, congestion feedback |
 
 mod feedback;
 mod keyframes;
+mod renditions;
 mod reports;
 mod sending;
 
@@ -37,7 +39,7 @@ use stream::shard_waker::ShardWaker;
 use timeline::chunk::UnitRef;
 use timeline::index::{Index, Pace};
 use timeline::place::Wait;
-use timeline::playhead::{Command, DueUnit, Playhead};
+use timeline::playhead::{DueUnit, Playhead};
 
 /// The parameters of [`Shard::add_viewer`](crate::shard::Shard::add_viewer).
 #[derive(Debug)]
@@ -238,39 +240,6 @@ impl Viewer {
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// Pauses, seeks, changes tracks.
-    pub(super) fn apply(&mut self, mut command: Command, now: Instant) {
-        command
-            .tracks
-            .retain(|(slot, track)| self.subscription.change(*slot, *track));
-        let log = Arc::clone(self.subscription.log());
-        // After a seek comes a keyframe; otherwise the rest of a picture is needed to decode those after it.
-        if self.playhead.apply(&command, &*log, now) && command.seek.is_some() {
-            self.current_frame = None;
-            self.keyframes.on_seek();
-        }
-    }
-
-    /// Goes on with the track that the stream offers in place of one it has withdrawn, when its codec was negotiated: the next packet has another payload
-    /// type. False: there is none.
-    fn replace_track(&mut self, slot: usize, now: Instant) -> bool {
-        let (Some(track), Some(sender)) =
-            (self.subscription.replace(slot), self.tracks.get_mut(slot))
-        else {
-            return false;
-        };
-        let id = track.id;
-        if !sender.change_codec(track.codec) {
-            return false;
-        }
-        // Of the codec before.
-        self.retransmissions.retain(|(other, _)| *other != slot);
-        self.keyframes.on_replaced(slot);
-        let log = Arc::clone(self.subscription.log());
-        self.playhead.replace(slot, id, &*log, now);
-        true
-    }
-
     /// What it waits for after [`NextPoll::OnAppend`].
     pub(super) fn waits(&self) -> impl Iterator<Item = Wait> {
         self.playhead.waits()
@@ -284,6 +253,7 @@ impl Viewer {
     /// Sends due packets: fills the batch of `context`, and flushes it.
     pub(super) fn poll(&mut self, now: Instant, context: &mut SendContext<'_>) -> NextPoll {
         self.follow_path(now);
+        self.follow_offering();
         self.pacer.set_rate(now, self.estimator.bitrate_bps(now));
         let next = self.send(now, context);
         let encrypted = std::mem::take(&mut self.encrypted);

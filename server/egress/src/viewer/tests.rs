@@ -1,6 +1,7 @@
 //! One viewer, with the time passed in.
 
 mod keyframes;
+mod layers;
 mod published;
 mod replaced;
 mod reports;
@@ -8,6 +9,7 @@ mod tcp;
 
 use std::net::UdpSocket;
 
+use timeline::playhead::Command;
 use tokio::sync::Notify;
 
 use super::*;

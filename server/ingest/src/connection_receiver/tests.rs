@@ -1,3 +1,5 @@
+mod layers;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use rtc_rtcp::packet::{Packet, unmarshal};
@@ -20,6 +22,7 @@ const TWCC: u8 = 2;
 fn line(mid: &str, codec: Codec, payload_type: u8, rtx: Option<u8>) -> LineParams {
     LineParams {
         mid: mid.to_owned(),
+        rid: None,
         ssrc: None,
         rtx_ssrc: None,
         formats: vec![Format {
@@ -43,8 +46,11 @@ fn connection(now: Instant) -> ConnectionReceiver {
             line("1", Codec::Vp8, VP8, Some(RTX)),
             line("2", Codec::Vp8, VP8, Some(RTX)),
         ],
-        mid_extension: Some(MID),
-        twcc_extension: Some(TWCC),
+        extensions: HeaderExtensions {
+            mid: Some(MID),
+            twcc: Some(TWCC),
+            ..HeaderExtensions::default()
+        },
     };
     ConnectionReceiver::new(params, now)
 }
@@ -153,8 +159,7 @@ fn ssrcs_of_the_session_description_need_nothing_else() {
         ssrc: 1,
         cname: String::new(),
         lines: lines.to_vec(),
-        mid_extension: None,
-        twcc_extension: None,
+        extensions: HeaderExtensions::default(),
     };
     let mut connection = ConnectionReceiver::new(params, now);
     connection.push_rtp(now, &packet(30, VP8, 1, "", KEY));

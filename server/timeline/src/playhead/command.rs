@@ -63,7 +63,18 @@ impl Playhead {
         true
     }
 
-    /// Goes on with another track of the same kind in place of one that was withdrawn: from its first keyframe of the current run on.
+    /// Goes on with another rendition from its next keyframe on. A viewer that has not joined joins there.
+    pub fn change_track(&mut self, slot: usize, track: TrackId) {
+        let has_joined = self.origin.is_some();
+        if let Some(cursor) = self.cursors.get_mut(slot) {
+            match has_joined {
+                true => cursor.change_to(track),
+                false => cursor.follow(track),
+            }
+        }
+    }
+
+    /// Goes on with another track of the same kind in place of one that was withdrawn: from its first keyframe of the current run on, or where it is by now.
     pub fn replace(&mut self, slot: usize, track: TrackId, index: &impl Index, now: Instant) {
         let run = index.live(now).run;
         if let Some(cursor) = self.cursors.get_mut(slot) {
@@ -72,6 +83,9 @@ impl Playhead {
         // In another run the viewer joins anew, as all do.
         if self.origin.is_some_and(|origin| origin.run() != run) {
             self.origin = None;
+        }
+        if self.origin.is_some() && index.newest(track).is_some_and(|newest| newest.run == run) {
+            self.enter(slot, index, now);
         }
     }
 

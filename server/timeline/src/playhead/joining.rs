@@ -14,6 +14,8 @@ use crate::place::Place;
 const MAX_VIDEO_WAIT: i64 = 1_000_000;
 /// The longest part of a GOP that a viewer who joins a live stream is sent to catch up, in microseconds.
 const MAX_CATCH_UP: i64 = 10_000_000;
+/// The longest part that a viewer is sent who goes on with another track. Its decoder is asked for less than by one that has nothing to show, in microseconds.
+const MAX_ENTRY: i64 = 2_000_000;
 /// A viewer that has not caught up by then goes on with the next keyframe.
 const CATCH_UP_TIME: Duration = Duration::from_secs(1);
 /// A viewer at the edge is this much behind its source at most: less is the jitter of its arrivals.
@@ -120,6 +122,34 @@ impl Playhead {
         });
         self.catching_up = Some(now + CATCH_UP_TIME);
         None
+    }
+
+    /// Goes on in a track that is at the edge already: at its newest keyframe, or when that is too far back, at the next one. The clock and the sound of the
+    /// viewer stay as they are.
+    pub(super) fn enter(&mut self, slot: usize, index: &impl Index, now: Instant) {
+        if index.pace() != Pace::Edge {
+            return;
+        }
+        let due = self.place_at(index, now);
+        let newest = self.newest(index).filter(|_| self.at_edge);
+        let edge = newest.map_or(due, |newest| newest.max(due));
+        let Some(cursor) = self.cursors.get_mut(slot) else {
+            return;
+        };
+        cursor.seek(edge, Bias::KeyframeBefore);
+        match cursor.fetch(index, now) {
+            Fetched::Unit(place)
+                if place.run == edge.run && edge.time.micros_since(place.time) <= MAX_ENTRY =>
+            {
+                self.catching_up = Some(now + CATCH_UP_TIME);
+            }
+            // The next step tells.
+            Fetched::Withdrawn => {}
+            _ => {
+                cursor.await_keyframe(index, edge);
+                self.keyframe_wanted = Some(cursor.track);
+            }
+        }
     }
 
     /// For a viewer of a live stream that waits although newer units are there, because the source was late or its clock has stepped: goes to the edge.

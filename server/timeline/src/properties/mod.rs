@@ -2,6 +2,7 @@
 
 mod any_source;
 mod keyframes;
+mod layers;
 mod live;
 mod looped;
 
