@@ -19,12 +19,13 @@ use crate::{
 };
 
 /// The programs in server/fuzz.
-pub(crate) const TARGETS: [&str; 7] = [
+pub(crate) const TARGETS: [&str; 8] = [
     "signaling",
     "chat",
     "feedback",
     "demux",
     "ingest",
+    "simulcast",
     "transport",
     "turn",
 ];

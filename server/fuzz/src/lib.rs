@@ -10,6 +10,7 @@
 //! | [`feedback`] | RTCP of a viewer to its parser, the bandwidth estimator and the retransmissions |
 //! | [`demux`] | datagrams from any address to the routing table |
 //! | [`ingest`] | RTP and RTCP of a publisher to its receiver |
+//! | [`simulcast`] | RTP that claims to be of any layer of a publisher to its demultiplexer |
 //! | [`transport`] | a peer's checks, answers and DTLS, and datagrams of others to its connection |
 //! | [`turn`] | datagrams, TCP streams and authenticated requests to a TURN server |
 
@@ -19,5 +20,6 @@ pub mod feedback;
 pub mod ingest;
 mod input;
 pub mod signaling;
+pub mod simulcast;
 pub mod transport;
 pub mod turn;
