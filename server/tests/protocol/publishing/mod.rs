@@ -14,6 +14,7 @@ mod path;
 mod returning;
 mod route;
 mod running;
+mod simulcast;
 mod states;
 mod str0m_publisher;
 mod terminal;

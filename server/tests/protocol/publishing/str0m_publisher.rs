@@ -1,7 +1,7 @@
 //! A publisher by str0m: sends films at their rate, again and again.
 
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use media::access_unit::AccessUnit;
 use media::time::MediaTime as FilmTime;
 use shared::api::Codec;
 use str0m::change::SdpAnswer;
-use str0m::media::{Direction, MediaKind, MediaTime, Mid};
+use str0m::media::{Direction, MediaKind, MediaTime, Mid, Rid, Simulcast, SimulcastLayer};
 use str0m::{Event, Output, Rtc, RtcConfig};
 use testkit::film::Film;
 use tokio::task::JoinHandle;
@@ -23,6 +23,7 @@ pub(super) struct Str0mPublisher {
     session: String,
     keyframe_requests: Arc<AtomicU64>,
     began: Arc<OnceLock<Instant>>,
+    sends_first: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -48,7 +49,23 @@ impl Str0mPublisher {
         stream: &str,
         films: [Film; 2],
     ) -> Self {
-        let publisher = Self::start(transport, key, front, stream, films).await;
+        let [video, audio] = films;
+        let video = vec![(None, video)];
+        let publisher = Self::start(transport, key, front, stream, video, audio).await;
+        publisher.expect("it may publish")
+    }
+
+    /// Sends simulcast layers: names and films.
+    pub(super) async fn publish_layers(
+        front: &Front,
+        stream: &str,
+        layers: Vec<(&str, Film)>,
+        audio: Film,
+    ) -> Self {
+        let layers = layers.into_iter();
+        let layers = layers.map(|(rid, film)| (Some(Rid::from(rid)), film));
+        let publisher =
+            Self::start(Transport::Udp, KEY, front, stream, layers.collect(), audio).await;
         publisher.expect("it may publish")
     }
 
@@ -59,7 +76,16 @@ impl Str0mPublisher {
         stream: &str,
         films: [Film; 2],
     ) -> Option<Self> {
-        Self::start(Transport::Udp, key, front, stream, films).await
+        let [video, audio] = films;
+        Self::start(
+            Transport::Udp,
+            key,
+            front,
+            stream,
+            vec![(None, video)],
+            audio,
+        )
+        .await
     }
 
     async fn start(
@@ -67,10 +93,11 @@ impl Str0mPublisher {
         key: &str,
         front: &Front,
         stream: &str,
-        films: [Film; 2],
+        video: Vec<(Option<Rid>, Film)>,
+        audio: Film,
     ) -> Option<Self> {
         let config = RtcConfig::new().clear_codecs();
-        let config = match films[0].codec {
+        let config = match video[0].1.codec {
             Codec::Vp8 => config.enable_vp8(true),
             _ => config.enable_h264(true),
         };
@@ -85,8 +112,16 @@ impl Str0mPublisher {
             socket = Some(udp);
         }
         let mut change = rtc.sdp_api();
-        let mids = [MediaKind::Video, MediaKind::Audio]
-            .map(|kind| change.add_media(kind, Direction::SendOnly, None, None, None));
+        let mut simulcast = Simulcast::new();
+        for (rid, _) in &video {
+            if let Some(rid) = rid {
+                simulcast.add_send_layer(SimulcastLayer::new(rid));
+            }
+        }
+        let simulcast = video[0].0.is_some().then_some(simulcast);
+        let send = Direction::SendOnly;
+        let picture = change.add_media(MediaKind::Video, send, None, None, simulcast);
+        let sound = change.add_media(MediaKind::Audio, send, None, None, None);
         let (offer, pending) = change.apply().expect("two tracks are a change");
         let request = reqwest::Client::new().post(format!("{}/whip/{stream}", front.url));
         let request = request
@@ -115,11 +150,14 @@ impl Str0mPublisher {
         taken.expect("the answer fits the offer");
         let keyframe_requests = Arc::<AtomicU64>::default();
         let began = Arc::<OnceLock<Instant>>::default();
-        let tracks = mids.into_iter().zip(films);
+        let sends_first = Arc::new(AtomicBool::new(true));
+        let tracks = video.into_iter();
+        let tracks = tracks.map(|(rid, film)| Track::new(picture, rid, film));
         let publishing = Publishing {
             rtc,
             socket,
-            tracks: tracks.map(|(mid, film)| Track::new(mid, film)).collect(),
+            tracks: tracks.chain([Track::new(sound, None, audio)]).collect(),
+            sends_first: Arc::clone(&sends_first),
             began: Arc::clone(&began),
             keyframe_requests: Arc::clone(&keyframe_requests),
         };
@@ -127,6 +165,7 @@ impl Str0mPublisher {
             session,
             keyframe_requests,
             began,
+            sends_first,
             task: tokio::spawn(publishing.run()),
         })
     }
@@ -139,6 +178,11 @@ impl Str0mPublisher {
     /// When it was connected, and sent its first keyframe.
     pub(super) fn began(&self) -> Option<Instant> {
         self.began.get().copied()
+    }
+
+    /// Whether the first layer is sent.
+    pub(super) fn send_first(&self, sends: bool) {
+        self.sends_first.store(sends, Ordering::Relaxed);
     }
 
     pub(super) fn keyframe_requests(&self) -> u64 {
@@ -156,6 +200,7 @@ struct Publishing {
     rtc: Rtc,
     socket: ViewerSocket,
     tracks: Vec<Track>,
+    sends_first: Arc<AtomicBool>,
     /// When it was connected.
     began: Arc<OnceLock<Instant>>,
     keyframe_requests: Arc<AtomicU64>,
@@ -163,14 +208,23 @@ struct Publishing {
 
 struct Track {
     mid: Mid,
+    rid: Option<Rid>,
     film: Film,
-    /// Units sent.
+    /// Units sent, or left out.
     sent: usize,
+    /// It goes on with a keyframe.
+    is_stopped: bool,
 }
 
 impl Track {
-    fn new(mid: Mid, film: Film) -> Self {
-        Self { mid, film, sent: 0 }
+    fn new(mid: Mid, rid: Option<Rid>, film: Film) -> Self {
+        Self {
+            mid,
+            rid,
+            film,
+            sent: 0,
+            is_stopped: false,
+        }
     }
 
     fn next(&self) -> &AccessUnit {
@@ -219,7 +273,8 @@ impl Publishing {
         let (now, Some(&began)) = (Instant::now(), self.began.get()) else {
             return;
         };
-        for track in &mut self.tracks {
+        let sends_first = self.sends_first.load(Ordering::Relaxed);
+        for (index, track) in self.tracks.iter_mut().enumerate() {
             // One of each at a time: what it makes is sent before the next.
             let due = began + Duration::from_micros(track.due());
             if due > now {
@@ -227,12 +282,21 @@ impl Publishing {
             }
             let time = MediaTime::from_micros(track.time());
             let unit = track.next();
-            let writer = self.rtc.writer(track.mid).expect("it was negotiated");
+            let (keyframe, data) = (unit.keyframe, unit.data.to_vec());
+            track.is_stopped &= !keyframe;
+            track.is_stopped |= index == 0 && !sends_first;
+            track.sent += 1;
+            if track.is_stopped {
+                continue;
+            }
+            let mut writer = self.rtc.writer(track.mid).expect("it was negotiated");
+            if let Some(rid) = track.rid {
+                writer = writer.rid(rid);
+            }
             let format = writer.payload_params().next().expect("there is one");
             let format = format.pt();
-            let written = writer.write(format, due, time, unit.data.to_vec());
+            let written = writer.write(format, due, time, data);
             written.expect("the unit is a picture or sound");
-            track.sent += 1;
         }
     }
 
