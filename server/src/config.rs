@@ -2,6 +2,7 @@
 
 mod limits;
 mod publish;
+mod rooms;
 mod tls;
 mod turn;
 
@@ -16,6 +17,7 @@ use shared::api::IceServer;
 
 pub use self::limits::LimitFlags;
 pub use self::publish::{PublishFlags, PublishedStream, StateFlag};
+pub use self::rooms::RoomFlags;
 pub use self::tls::{CertificateFiles, TlsFlags, TlsSource};
 use room::registry::RoomLimits;
 use stream::source_config::SourceConfig;
@@ -69,6 +71,9 @@ pub struct Config {
     /// Maximum number of peers in all rooms together; further peers are refused. Example: --max-peers 100
     #[arg(long, value_name = "NUMBER", default_value_t = 4000)]
     pub max_peers: u32,
+
+    #[command(flatten)]
+    pub rooms: RoomFlags,
 
     /// Relay the texts of WebSockets that do not join a room to each other, verbatim: for clients with a signaling of their own.
     /// Example: --plain-relay off

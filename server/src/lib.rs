@@ -139,6 +139,7 @@ impl Server {
         let rooms = RoomRegistry::new(RoomLimits {
             rooms: config.max_rooms as usize,
             sockets: config.max_peers as usize,
+            passwords: config.rooms.passwords(),
             plain_relay: config.plain_relay == Switch::On && config.room_limits.plain_relay,
             ..config.room_limits.clone()
         });

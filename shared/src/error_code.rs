@@ -108,6 +108,8 @@ pub enum ErrorCode {
     BadName,
     /// Another peer in the room has this name. Closes the socket.
     NameTaken,
+    /// The room has another password, or none. Closes the socket.
+    WrongPassword,
     /// The room has [`MAX_PEERS`](crate::signaling::MAX_PEERS) peers. Closes the socket.
     RoomFull,
     /// The server has reached its limit of rooms or sockets. Closes the socket.
@@ -142,6 +144,7 @@ impl ErrorCode {
                 | Self::Version
                 | Self::BadName
                 | Self::NameTaken
+                | Self::WrongPassword
                 | Self::RoomFull
                 | Self::ServerFull
                 | Self::TooFast
@@ -156,7 +159,12 @@ impl ErrorCode {
     pub const fn needs_user_action(self) -> bool {
         matches!(
             self,
-            Self::Version | Self::BadName | Self::NameTaken | Self::RoomFull | Self::Replaced
+            Self::Version
+                | Self::BadName
+                | Self::NameTaken
+                | Self::WrongPassword
+                | Self::RoomFull
+                | Self::Replaced
         )
     }
 }

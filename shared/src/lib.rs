@@ -7,7 +7,7 @@
 //! | [`error_code`] | the codes of errors, over HTTP and in rooms |
 //! | [`signaling`] | the messages between a peer and the server over `GET /ws` |
 //! | `publisher_info` | statistics of a publisher, as part of [`api`] |
-//! | `peer_id` | the key and the id of a peer, as part of [`signaling`] |
+//! | `peer_id`, `room_password` | the key and the id of a peer, and the password of a room, as part of [`signaling`] |
 //! | [`negotiation`] | which side rolls back when two offers cross |
 //! | [`chat`] | the messages between two peers over data channels |
 //! | [`chat_channels`] | the data channels of one chat, and on which of them this side sends |
@@ -40,6 +40,7 @@ mod peer_id;
 pub mod plain_text;
 mod publisher_info;
 pub mod retry;
+mod room_password;
 pub mod safety;
 pub mod signaling;
 pub mod stream_events;

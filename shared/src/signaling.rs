@@ -24,11 +24,14 @@
 //!
 //! **Who offers.** The peer that arrives connects to the peers of its `welcome`. Both sides may offer at any time
 //! ([`crate::negotiation`]).
+//!
+//! **Pace.** A peer whose messages come faster than its address, its room or the receiver can take is read more slowly; nothing is lost.
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::error_code::ErrorCode;
 pub use crate::peer_id::{PeerId, PeerKey};
+pub use crate::room_password::{MAX_PASSWORD, RoomPassword};
 
 /// The version of this protocol. A server refuses others with [`ErrorCode::Version`].
 pub const VERSION: u32 = 1;
@@ -37,8 +40,11 @@ pub const VERSION: u32 = 1;
 pub const PING_INTERVAL_S: u64 = 10;
 /// A socket that sends nothing for this many seconds is closed with [`ErrorCode::Idle`].
 pub const IDLE_TIMEOUT_S: u64 = 35;
-/// A peer whose socket dropped is `away` for this many seconds, then it has left.
+/// A peer whose socket dropped is `away` for this many seconds, then it has left. One that was in the room for less than
+/// [`PRESENCE_S`] leaves at once.
 pub const AWAY_TIMEOUT_S: u64 = 30;
+/// Seconds in a room after which a peer keeps its place while it is away.
+pub const PRESENCE_S: u64 = 10;
 /// Limit on a message of a peer, in bytes. SDP with data channels and a call is about 10 kB.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 /// Limit on a room's name, in bytes of UTF-8.
@@ -69,6 +75,9 @@ pub enum ClientMessage {
         /// See [`Peer::native`].
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         native: bool,
+        /// That of the room. The first peer of a room decides whether it has one, and which, until the last has left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password: Option<RoomPassword>,
     },
     /// The peer leaves: the others receive `left` at once, and the socket is closed.
     Leave,
@@ -207,6 +216,7 @@ mod tests {
             key: key(),
             kind: PeerKind::Terminal,
             native: false,
+            password: None,
         };
         let text = r#"{"type":"join","version":1,"room":"demo","name":"peer1","key":"000000000000000000000000000000ff","kind":"terminal"}"#;
         assert_eq!(serde_json::to_string(&join).unwrap(), text);

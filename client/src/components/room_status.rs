@@ -1,7 +1,7 @@
 //! States in which a room is not joined: each says what happened and what to do.
 
 use leptos::prelude::*;
-use shared::signaling::{ErrorCode, MAX_NAME};
+use shared::signaling::{ErrorCode, MAX_NAME, MAX_PASSWORD};
 
 use super::reactive::{RoomText, button, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::language::{Language, use_language};
@@ -57,6 +57,40 @@ pub(crate) fn name_form(room: RoomHandle, done: impl Fn() + 'static) -> AnyView 
     .into_any()
 }
 
+/// Asks for the room's password, then joins with it.
+fn password_form(language: Language, room: RoomHandle) -> AnyView {
+    let password = RwSignal::new(String::new());
+    let too_long = RwSignal::new(false);
+    let join = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let typed = password.get_untracked();
+        too_long.set(typed.len() > MAX_PASSWORD);
+        if typed.len() <= MAX_PASSWORD {
+            room.join_with_password(&typed);
+        }
+    };
+    view! {
+        <form class="form plain" on:submit=join novalidate>
+            <label>
+                <span>{room_text(language, |text| text.password)}</span>
+                <input
+                    id="password"
+                    class="field"
+                    type="password"
+                    autocomplete="off"
+                    on:input=move |event| password.set(event_target_value(&event))
+                />
+            </label>
+            <button class="button" type="submit" id="join">{room_text(language, |text| text.join)}</button>
+            {reactive_view(move || match too_long.get() {
+                false => no_view(),
+                true => view! { <p class="small bad" role="alert">{room_text(language, |text| text.password_too_long)}</p> }.into_any(),
+            })}
+        </form>
+    }
+    .into_any()
+}
+
 /// Shown above the conversation while the room is not joined.
 pub(crate) fn status_banner(room: RoomHandle) -> AnyView {
     let (language, settings) = (use_language(), use_settings());
@@ -96,6 +130,7 @@ fn refusal(
     let known: Option<RoomText> = match code {
         ErrorCode::BadName => Some(|text| text.bad_name),
         ErrorCode::NameTaken => Some(|text| text.name_taken),
+        ErrorCode::WrongPassword => Some(|text| text.wrong_password),
         ErrorCode::RoomFull => Some(|text| text.room_full),
         ErrorCode::ServerFull => Some(|text| text.server_full),
         ErrorCode::Version => Some(|text| text.version),
@@ -107,6 +142,7 @@ fn refusal(
     });
     let way_out = match code {
         ErrorCode::BadName | ErrorCode::NameTaken => name_form(room, || {}),
+        ErrorCode::WrongPassword => password_form(language, room),
         ErrorCode::Version => button(
             "button",
             "reload",

@@ -104,6 +104,10 @@ impl RoomHandle {
         self.with(|client| client.join(name));
     }
 
+    pub(crate) fn join_with_password(self, typed: &str) {
+        self.with(|client| client.join_with_password(typed));
+    }
+
     pub(crate) fn leave(self) {
         self.with(|client| client.step(JoinEvent::Leave));
     }

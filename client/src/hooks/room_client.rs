@@ -13,7 +13,7 @@ use wasm_bindgen::JsValue;
 
 use super::files::Files;
 use super::room::RoomHandle;
-use super::room_storage::RoomStorage;
+use super::room_storage::{RoomStorage, password, save_password};
 use super::server::{ServerChoice, use_server};
 use super::settings::{SavedSettings, use_settings};
 use super::wake::Wake;
@@ -113,6 +113,12 @@ impl RoomClient {
         self.step(JoinEvent::Join);
     }
 
+    /// Joins with what was typed as the password of the room.
+    pub(crate) fn join_with_password(&self, typed: &str) {
+        save_password(&self.name, typed);
+        self.step(JoinEvent::Join);
+    }
+
     pub(crate) fn wake(&self, wake: Wake) {
         self.step(JoinEvent::TryNow);
         if let (Wake::Network, Some(mesh)) = (wake, self.mesh()) {
@@ -183,6 +189,7 @@ impl RoomClient {
                 key: self.storage.key().clone(),
                 kind: PeerKind::Browser,
                 native: true,
+                password: password(&self.name),
             }),
         }
     }

@@ -139,6 +139,10 @@ pub fn code_sentence(code: ErrorCode, lang: Lang) -> &'static str {
             "Somebody in this room already has this name. Choose another one.",
             "房间里已有人使用这个名字，请换一个。",
         ),
+        C::WrongPassword => (
+            "The room has another password, or none. Ask the people in it.",
+            "房间的密码不是这个，或没有密码。请向房间里的人询问。",
+        ),
         C::RoomFull => (
             "The room is full. Wait until somebody leaves, or use another room.",
             "房间已满。请等待有人离开，或使用其他房间。",

@@ -1,12 +1,13 @@
 //! The lobby: chooses a room and a name.
 
 use leptos::prelude::*;
-use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
+use shared::signaling::{MAX_NAME, MAX_PASSWORD, MAX_ROOM_NAME};
 
 use crate::components::reactive::{
     ReactiveText, RoomText, button, no_view, reactive_text, reactive_view, room_text,
 };
 use crate::hooks::language::use_language;
+use crate::hooks::room_storage::save_password;
 use crate::hooks::route::go;
 use crate::hooks::settings::use_settings;
 use crate::hooks::visited::{VisitedRoom, forget, visited};
@@ -32,6 +33,7 @@ pub(crate) fn Rooms() -> impl IntoView {
         let text = language.room();
         (if is_new { text.create } else { text.join }).to_owned()
     });
+    let password = RwSignal::new(String::new());
     let wrong = RwSignal::new(None::<RoomText>);
     let rooms = RwSignal::new(visited());
     let join = move |event: web_sys::SubmitEvent| {
@@ -44,12 +46,15 @@ pub(crate) fn Rooms() -> impl IntoView {
             Some(|text| text.need_room)
         } else if name.len() > MAX_NAME || room.len() > MAX_ROOM_NAME {
             Some(|text| text.too_long)
+        } else if password.with_untracked(String::len) > MAX_PASSWORD {
+            Some(|text| text.password_too_long)
         } else {
             None
         };
         wrong.set(problem);
         if problem.is_none() {
             settings.update(|settings| settings.name = Some(name.to_owned()));
+            save_password(room, &password.get_untracked());
             go(&Route::Room(room.to_owned()));
         }
     };
@@ -63,7 +68,7 @@ pub(crate) fn Rooms() -> impl IntoView {
                 <input
                     id=id
                     class="field"
-                    type="text"
+                    type=if id == "password" { "password" } else { "text" }
                     autocomplete=if id == "name" { "nickname" } else { "off" }
                     spellcheck="false"
                     prop:value=value
@@ -119,6 +124,7 @@ pub(crate) fn Rooms() -> impl IntoView {
             <form class="card form" on:submit=join novalidate>
                 {field("name", reactive_text(move || language.common().your_name.to_owned()), reactive_text(move || language.common().name_hint.to_owned()), name)}
                 {field("room", room_text(language, |text| text.room), room_text(language, |text| text.room_hint), room)}
+                {field("password", room_text(language, |text| text.password), room_text(language, |text| text.password_hint), password)}
                 <div class="row"><button class="button" type="submit" id="join">{enter}</button></div>
                 {reactive_view(move || wrong.get().map_or_else(no_view, |read| {
                     view! { <p class="small bad" role="alert" id="form-error">{room_text(language, read)}</p> }.into_any()

@@ -137,6 +137,7 @@ async fn run(options: Options, zone: UtcOffset) -> Result<(), String> {
         room: options.room.clone(),
         name: options.name.clone(),
         key,
+        password: options.password.clone(),
     };
     let settings = ConnectionSettings {
         ice_servers: ice::usable(&extra_ice_servers),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
+use shared::signaling::{MAX_NAME, MAX_ROOM_NAME, RoomPassword};
 
 use crate::server_url::ServerUrl;
 
@@ -26,6 +26,15 @@ pub(crate) struct Options {
     /// Name that the others see; unique in the room.
     #[arg(long, value_name = "NAME", value_parser = peer_name)]
     pub(crate) name: String,
+    /// Password of the room. The first peer that joins decides whether it has one.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "WEIR_ROOM_PASSWORD",
+        hide_env_values = true,
+        value_parser = password
+    )]
+    pub(crate) password: Option<RoomPassword>,
     /// Send this text; may be given several times.
     #[arg(long, value_name = "TEXT")]
     pub(crate) send: Vec<String>,
@@ -47,6 +56,10 @@ pub(crate) struct Options {
     /// A STUN or TURN server besides those of the server: `stun:host:3478`, `turn:user:password@host:3478`. May be given several times.
     #[arg(long, value_name = "URL")]
     pub(crate) ice_server: Vec<String>,
+}
+
+fn password(text: &str) -> Result<RoomPassword, &'static str> {
+    text.to_owned().try_into()
 }
 
 fn room_name(text: &str) -> Result<String, String> {
@@ -84,5 +97,8 @@ mod tests {
         assert_eq!(options.send, ["hello"]);
         assert!(options.echo);
         assert!(Options::try_parse_from(["peer", "--room", " ", "--name", "x"]).is_err());
+        let line = "peer --room demo --name peer1 --password north-by-northwest";
+        let options = Options::try_parse_from(line.split(' ')).unwrap();
+        assert!(options.password.is_some() && !format!("{options:?}").contains("north"));
     }
 }

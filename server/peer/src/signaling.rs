@@ -6,8 +6,8 @@ use futures_util::{SinkExt, StreamExt};
 use shared::api::IceConfig;
 use shared::retry::{Backoff, Retry};
 use shared::signaling::{
-    ClientMessage, ErrorCode, MAX_MESSAGE, PING_INTERVAL_S, Peer, PeerKey, PeerKind, ServerMessage,
-    VERSION,
+    ClientMessage, ErrorCode, MAX_MESSAGE, PING_INTERVAL_S, Peer, PeerKey, PeerKind, RoomPassword,
+    ServerMessage, VERSION,
 };
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -37,6 +37,7 @@ pub(crate) struct JoinParams {
     pub(crate) room: String,
     pub(crate) name: String,
     pub(crate) key: PeerKey,
+    pub(crate) password: Option<RoomPassword>,
 }
 
 /// An event of the signaling connection.
@@ -203,6 +204,7 @@ async fn open(params: &JoinParams) -> Result<Socket, String> {
         key: params.key.clone(),
         kind: PeerKind::Terminal,
         native: true,
+        password: params.password.clone(),
     };
     send(&mut socket, &join).await?;
     Ok(socket)

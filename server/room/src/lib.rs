@@ -3,6 +3,7 @@
 //! | module | noun |
 //! |---|---|
 //! | this one | [`Room`]: the rules of one room; pure |
+//! | `member` | one peer of a room, here or away; pure |
 //! | [`name`] | names of rooms and peers, and how they are compared; pure |
 //! | `malformed` | what is wrong with a text that is no message; pure |
 //! | `plain_text` | a text of a socket that has not joined; pure |
@@ -20,6 +21,7 @@
 //! A room does no I/O: it takes an event and returns the messages to deliver.
 
 mod malformed;
+mod member;
 pub mod name;
 mod open_sockets;
 pub mod outbox;
@@ -40,12 +42,15 @@ mod registry_properties;
 #[cfg(test)]
 mod registry_tests;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use shared::signaling::{
-    ClientMessage, LeaveReason, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind, ServerMessage, VERSION,
+    ClientMessage, LeaveReason, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind, RoomPassword,
+    ServerMessage, VERSION,
 };
 
+pub use self::member::AwayRules;
+use self::member::{Member, Presence};
 use self::refusal::Refusal;
 
 /// A WebSocket of this server. Ids are not reused.
@@ -67,58 +72,34 @@ pub struct JoinRequest {
     pub kind: PeerKind,
     /// [`Peer::native`]
     pub native: bool,
+    pub password: Option<RoomPassword>,
+}
+
+/// The password of a room, if it has one.
+#[derive(Clone, Debug)]
+pub enum Password {
+    /// Of the owner of the server.
+    Fixed(RoomPassword),
+    /// Of the first peer that joined.
+    OfFirst(Option<RoomPassword>),
 }
 
 /// The peers of one room.
 #[derive(Debug)]
 pub struct Room {
     name: String,
-    /// A peer that is away for longer has left.
-    away_timeout: Duration,
+    away: AwayRules,
+    password: Password,
     /// In the order of joining.
     members: Vec<Member>,
 }
 
-#[derive(Debug)]
-struct Member {
-    id: PeerId,
-    key: PeerKey,
-    name: String,
-    kind: PeerKind,
-    native: bool,
-    presence: Presence,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Presence {
-    Here(SocketId),
-    AwaySince(Instant),
-}
-
-impl Member {
-    fn peer(&self) -> Peer {
-        Peer {
-            id: self.id.clone(),
-            name: self.name.clone(),
-            kind: self.kind,
-            native: self.native,
-            away: self.socket().is_none(),
-        }
-    }
-
-    fn socket(&self) -> Option<SocketId> {
-        match self.presence {
-            Presence::Here(socket) => Some(socket),
-            Presence::AwaySince(_) => None,
-        }
-    }
-}
-
 impl Room {
-    pub fn new(name: String, away_timeout: Duration) -> Self {
+    pub fn new(name: String, away: AwayRules, password: Password) -> Self {
         Self {
             name,
-            away_timeout,
+            away,
+            password,
             members: Vec::new(),
         }
     }
@@ -145,7 +126,7 @@ impl Room {
     /// socket, if any, receives [`ErrorCode::Replaced`](shared::signaling::ErrorCode::Replaced).
     ///
     /// # Errors
-    /// The name is invalid or taken, or the room is full. Nothing has changed then.
+    /// The password is another, the name is invalid or taken, or the room is full. Nothing has changed then.
     pub fn join(
         &mut self,
         socket: SocketId,
@@ -157,7 +138,9 @@ impl Room {
             key,
             kind,
             native,
+            password,
         } = request;
+        self.check(password.as_ref())?;
         let name = name::of_peer(&name)?;
         let id = PeerId::of(&self.name, &key);
         let known = self.position(&id);
@@ -173,7 +156,7 @@ impl Room {
             let away = match holder.presence {
                 Presence::Here(_) => None,
                 Presence::AwaySince(since) => {
-                    Some((since + self.away_timeout).saturating_duration_since(now))
+                    Some((since + self.away.timeout).saturating_duration_since(now))
                 }
             };
             return Err(Refusal::name_taken(&name, away));
@@ -193,14 +176,24 @@ impl Room {
                 member.native = native;
                 known
             }
-            None if self.members.len() >= MAX_PEERS => return Err(Refusal::room_full()),
             None => {
+                if self.members.len() >= MAX_PEERS {
+                    let away = self.oldest_away().ok_or_else(Refusal::room_full)?;
+                    let gone = self.members.remove(away).id;
+                    self.left(gone, LeaveReason::Lost, &mut deliveries);
+                }
+                if let (true, Password::OfFirst(of_first)) =
+                    (self.members.is_empty(), &mut self.password)
+                {
+                    *of_first = password;
+                }
                 self.members.push(Member {
                     id,
                     key,
                     name,
                     kind,
                     native,
+                    since: now,
                     presence,
                 });
                 self.members.len() - 1
@@ -252,11 +245,16 @@ impl Room {
         }
     }
 
-    /// Handles the end of a socket. Its peer is away, unless the peer has another socket by now.
+    /// Handles the end of a socket. Its peer is away, or has left if it was here for a short time; unless it has another socket by now.
     pub fn disconnected(&mut self, socket: SocketId, now: Instant) -> Vec<AddressedMessage> {
         let mut deliveries = Vec::new();
         if let Some(position) = self.position_of(socket) {
             let member = &mut self.members[position];
+            if now.saturating_duration_since(member.since) < self.away.presence {
+                let id = self.members.remove(position).id;
+                self.left(id, LeaveReason::Lost, &mut deliveries);
+                return deliveries;
+            }
             member.presence = Presence::AwaySince(now);
             let id = member.id.clone();
             let message = ServerMessage::Away { id: id.clone() };
@@ -272,7 +270,7 @@ impl Room {
             let gone = match member.presence {
                 Presence::Here(_) => false,
                 Presence::AwaySince(since) => {
-                    now.saturating_duration_since(since) >= self.away_timeout
+                    now.saturating_duration_since(since) >= self.away.timeout
                 }
             };
             if gone {
@@ -327,6 +325,32 @@ impl Room {
             to,
             message: message.clone(),
         }));
+    }
+
+    fn check(&self, given: Option<&RoomPassword>) -> Result<(), Refusal> {
+        let wanted = match &self.password {
+            Password::Fixed(wanted) => Some(wanted),
+            Password::OfFirst(_) if self.members.is_empty() => return Ok(()),
+            Password::OfFirst(wanted) => wanted.as_ref(),
+        };
+        match given == wanted {
+            true => Ok(()),
+            false => Err(Refusal::wrong_password(wanted.is_some())),
+        }
+    }
+
+    fn oldest_away(&self) -> Option<usize> {
+        let members = self.members.iter().enumerate();
+        let away = members.filter_map(|(position, member)| match member.presence {
+            Presence::Here(_) => None,
+            Presence::AwaySince(since) => Some((since, position)),
+        });
+        away.min().map(|(_, position)| position)
+    }
+
+    /// The socket of this peer, while it has one.
+    pub(crate) fn socket_of(&self, id: &PeerId) -> Option<SocketId> {
+        self.members[self.position(id)?].socket()
     }
 
     fn position(&self, id: &PeerId) -> Option<usize> {

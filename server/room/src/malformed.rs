@@ -1,7 +1,9 @@
 //! What is wrong with a text that is no [`ClientMessage`]: every missing and every invalid field at once, and an example of the whole message.
 
 use serde_json::{Map, Value};
-use shared::signaling::{Candidate, ClientMessage, PeerId, PeerKey, PeerKind, VERSION};
+use shared::signaling::{
+    Candidate, ClientMessage, PeerId, PeerKey, PeerKind, RoomPassword, VERSION,
+};
 
 /// Characters of a type that are quoted in the answer.
 const QUOTED: usize = 40;
@@ -73,6 +75,10 @@ fn describe_object(object: &Map<String, Value>) -> (String, bool) {
         (!is_valid(value)).then(|| format!("\"{name}\" has to be {what}."))
     });
     let mut problems: Vec<String> = invalid.collect();
+    let password = object.get("password").filter(|_| kind == "join");
+    if password.is_some_and(|password| !is::<Option<RoomPassword>>(password)) {
+        problems.push("\"password\" has to be a text of 1 to 128 bytes.".to_owned());
+    }
     if !missing.is_empty() {
         problems.insert(0, format!("{kind} lacks {}.", missing.join(", ")));
     }
@@ -91,6 +97,7 @@ pub(super) fn example_of_join() -> String {
         key: PeerKey::from_random(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
         kind: PeerKind::Other,
         native: false,
+        password: None,
     };
     let join = serde_json::to_string(&join).expect("a message is serializable");
     format!("{join} with a random key of your own")
@@ -102,11 +109,15 @@ mod tests {
 
     #[test]
     fn a_join_learns_every_missing_and_every_invalid_field_at_once() {
-        let said = describe(r#"{"type":"join","room":7,"key":"abc"}"#, false);
+        let said = describe(
+            r#"{"type":"join","room":7,"key":"abc","password":7}"#,
+            false,
+        );
         for part in [
             "join lacks version, name, kind.",
             "\"room\" has to be a text.",
             "\"key\" has to be 32 hexadecimal digits.",
+            "\"password\" has to be a text of 1 to 128 bytes.",
             &example_of_join(),
         ] {
             assert!(said.contains(part), "{part}: {said}");

@@ -5,7 +5,10 @@ use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
 use super::refusal::Refusal;
 
 /// A valid room name, without surrounding white space.
-pub(super) fn of_room(name: &str) -> Result<String, Refusal> {
+///
+/// # Errors
+/// It is empty, too long, or has control characters.
+pub fn of_room(name: &str) -> Result<String, Refusal> {
     checked("room's", name, MAX_ROOM_NAME)
 }
 

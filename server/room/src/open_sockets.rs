@@ -1,14 +1,14 @@
 //! The open sockets of this server, and how many may be open. Pure.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use limits::CountedAddress;
 
 use super::SocketId;
 use super::outbox::Outbox;
-use super::rate::SocketRates;
+use super::rate::{RateLimiter, RateLimits, SocketRates};
 use super::refusal::Refusal;
 
 /// Sockets over a limit that are opened to receive the refusal; more are not opened. They count towards this number alone: one address
@@ -27,13 +27,27 @@ pub(super) struct OpenSockets {
 
 /// The sockets of an address, and the rates of closed ones that are not full again: together at most its limit of sockets. Otherwise an
 /// address that opens a socket for each burst would have no limit on its pace.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct AddressUse {
     sockets: usize,
     spent: Vec<SocketRates>,
+    /// Of all that its sockets send together.
+    pace: SharedPace,
 }
 
+/// The pace of several sockets.
+pub(super) type SharedPace = Arc<Mutex<RateLimiter>>;
+
 impl AddressUse {
+    fn new(now: Instant) -> Self {
+        let pace = RateLimiter::new(RateLimits::of_address(), now);
+        Self {
+            sockets: 0,
+            spent: Vec::new(),
+            pace: Arc::new(Mutex::new(pace)),
+        }
+    }
+
     /// The rates of a closed socket for the next one, unless there are unused ones.
     fn take(&mut self, max: usize, now: Instant) -> Option<SocketRates> {
         self.expire(now);
@@ -49,8 +63,9 @@ impl AddressUse {
         self.spent.retain(|rates| rates.full_at() > now);
     }
 
-    fn is_unused(&self) -> bool {
-        self.sockets == 0 && self.spent.is_empty()
+    fn is_unused(&self, now: Instant) -> bool {
+        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sockets == 0 && self.spent.is_empty() && pace.full_at() <= now
     }
 }
 
@@ -61,6 +76,9 @@ pub(super) struct Opened {
     pub(super) outbox: Arc<Outbox>,
     /// The rates that it takes over from a closed one.
     pub(super) rates: Option<SocketRates>,
+    pub(super) address: Option<CountedAddress>,
+    /// `None`: its address is not known.
+    pub(super) pace: Option<SharedPace>,
 }
 
 #[derive(Debug)]
@@ -100,7 +118,7 @@ impl OpenSockets {
         } else {
             None
         };
-        let (outbox, mut rates) = (Arc::new(Outbox::default()), None);
+        let (outbox, mut rates, mut pace) = (Arc::new(Outbox::default()), None, None);
         let counted = match refusal {
             Some(refusal) if self.rejected >= MAX_REJECTED => return Err(refusal),
             Some(refusal) => {
@@ -110,8 +128,10 @@ impl OpenSockets {
             }
             None => {
                 if let Some(address) = address {
-                    let usage = self.by_address.entry(address).or_default();
+                    let usage = self.by_address.entry(address);
+                    let usage = usage.or_insert_with(|| AddressUse::new(now));
                     rates = usage.take(max_per_address, now);
+                    pace = Some(Arc::clone(&usage.pace));
                     usage.sockets += 1;
                 }
                 Counted::Accepted(address)
@@ -124,7 +144,13 @@ impl OpenSockets {
             counted,
         };
         self.sockets.insert(id, socket);
-        Ok(Opened { id, outbox, rates })
+        Ok(Opened {
+            id,
+            outbox,
+            rates,
+            address,
+            pace,
+        })
     }
 
     /// Removes a socket, which has used these rates.
@@ -136,7 +162,7 @@ impl OpenSockets {
                     usage.sockets -= 1;
                     usage.spent.push(rates);
                     usage.expire(now);
-                    if usage.is_unused() {
+                    if usage.is_unused(now) {
                         self.by_address.remove(&address);
                     }
                 }
@@ -149,7 +175,7 @@ impl OpenSockets {
     pub(super) fn sweep(&mut self, now: Instant) {
         self.by_address.retain(|_, usage| {
             usage.expire(now);
-            !usage.is_unused()
+            !usage.is_unused(now)
         });
     }
 
@@ -167,7 +193,6 @@ impl OpenSockets {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rate::{RateLimiter, RateLimits};
     use super::*;
     use std::net::IpAddr;
 
@@ -235,6 +260,24 @@ mod tests {
         assert_eq!([burst(None, start), burst(None, start)], [400, 400]);
         sockets.sweep(start + std::time::Duration::from_secs(60));
         assert!(sockets.by_address.is_empty(), "nothing is kept for ever");
+    }
+
+    #[test]
+    fn the_pace_of_an_address_outlives_its_sockets() {
+        let (mut sockets, now) = (OpenSockets::default(), Instant::now());
+        let unused = rates(RateLimits::default(), now);
+        let (mallory, ada) = (address("203.0.113.7"), address("203.0.113.8"));
+        let mut burst = |who| {
+            let opened = sockets.open(who, 10, 3, now).expect("it is opened");
+            let pace = opened.pace.expect("its address is known");
+            let sent = (0..100).take_while(|_| pace.lock().unwrap().allows(1, now));
+            let sent = sent.count();
+            sockets.remove(opened.id, unused.clone(), now);
+            sent
+        };
+        let of_mallory: usize = (0..1000).map(|_| burst(mallory)).sum();
+        assert_eq!(of_mallory, 20_000);
+        assert_eq!(burst(ada), 100);
     }
 
     #[test]

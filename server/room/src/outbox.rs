@@ -1,15 +1,22 @@
 //! The bounded queue of messages for one socket: a socket that does not read does not delay others.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::signaling::{ErrorCode, ServerMessage};
 use tokio::sync::Notify;
 
+use super::SocketId;
 use super::refusal::Refusal;
 
 /// Bytes queued for a socket. A peer that joins a full room receives about 200 kB at once.
 pub const CAPACITY: usize = 512 * 1024;
+
+/// The part of [`CAPACITY`] that other peers cannot fill: what the server itself says fits.
+const RESERVED: usize = 128 * 1024;
+
+/// Bytes of one sender that wait in a queue. A longer message waits alone. An offer has about 10 kB.
+const SHARE: usize = 32 * 1024;
 
 /// Overhead of a message besides its text, in bytes.
 const ENVELOPE: usize = 64;
@@ -24,9 +31,18 @@ pub struct Outbox {
 
 #[derive(Debug, Default)]
 struct OutboxState {
-    texts: VecDeque<Arc<str>>,
+    texts: VecDeque<Queued>,
     bytes: usize,
+    /// How many of the bytes are of which sender.
+    shares: HashMap<SocketId, usize>,
     end: Option<CloseReason>,
+}
+
+#[derive(Debug)]
+struct Queued {
+    text: Arc<str>,
+    /// `None`: the server, or a plain relay socket.
+    from: Option<SocketId>,
 }
 
 /// Why a socket is closed.
@@ -49,23 +65,41 @@ pub enum Outgoing {
 pub(super) struct Overflow;
 
 impl Outbox {
-    /// Queues a message. A message that closes the socket ([`ErrorCode::is_final`]) is the last; later ones are dropped.
-    pub(super) fn push(&self, message: &ServerMessage) -> Result<(), Overflow> {
+    /// Whether a message of so many bytes may be queued for this sender: beyond its share the sender waits.
+    pub(super) fn has_room_for(&self, from: SocketId, bytes: usize) -> bool {
+        let state = self.lock();
+        let size = bytes + ENVELOPE;
+        let share = state.shares.get(&from).copied().unwrap_or(0);
+        let fits = share == 0 || share + size <= SHARE;
+        state.end.is_some() || (fits && state.bytes + size <= CAPACITY - RESERVED)
+    }
+
+    /// Queues a message, of this peer or of the server. A message that closes the socket ([`ErrorCode::is_final`]) is the last; later ones are dropped.
+    pub(super) fn push(
+        &self,
+        message: &ServerMessage,
+        from: Option<SocketId>,
+    ) -> Result<(), Overflow> {
         let last = match message {
             ServerMessage::Error { code, .. } if code.is_final() => {
                 Some(CloseReason::Refused(*code))
             }
             _ => None,
         };
-        self.queue(json(message), last)
+        self.queue(json(message), from, last)
     }
 
     /// Queues a text of another socket, verbatim.
     pub(super) fn push_text(&self, text: Arc<str>) -> Result<(), Overflow> {
-        self.queue(text, None)
+        self.queue(text, None, None)
     }
 
-    fn queue(&self, text: Arc<str>, last: Option<CloseReason>) -> Result<(), Overflow> {
+    fn queue(
+        &self,
+        text: Arc<str>,
+        from: Option<SocketId>,
+        last: Option<CloseReason>,
+    ) -> Result<(), Overflow> {
         let mut state = self.lock();
         if state.end.is_some() {
             return Ok(());
@@ -78,7 +112,10 @@ impl Outbox {
             return Err(Overflow);
         }
         state.bytes += size;
-        state.texts.push_back(text);
+        if let Some(from) = from {
+            *state.shares.entry(from).or_default() += size;
+        }
+        state.texts.push_back(Queued { text, from });
         state.end = last;
         self.wake(state);
         Ok(())
@@ -90,7 +127,7 @@ impl Outbox {
         let text = json(&refusal.into());
         let mut state = self.lock();
         if state.end.is_none() {
-            state.texts.push_back(text);
+            state.texts.push_back(Queued { text, from: None });
             state.end = Some(end);
             self.wake(state);
         }
@@ -127,8 +164,17 @@ impl Outbox {
     /// The next action, if there is one.
     pub fn try_next(&self) -> Option<Outgoing> {
         let mut state = self.lock();
-        if let Some(text) = state.texts.pop_front() {
-            state.bytes = state.bytes.saturating_sub(text.len() + ENVELOPE);
+        if let Some(Queued { text, from }) = state.texts.pop_front() {
+            let size = text.len() + ENVELOPE;
+            state.bytes = state.bytes.saturating_sub(size);
+            if let Some(from) = from
+                && let Some(share) = state.shares.get_mut(&from)
+            {
+                *share = share.saturating_sub(size);
+                if *share == 0 {
+                    state.shares.remove(&from);
+                }
+            }
             return Some(Outgoing::Text(text));
         }
         state.end.map(Outgoing::Close)
@@ -159,11 +205,15 @@ impl Outbox {
 impl OutboxState {
     fn overflow(&mut self) {
         self.texts.clear();
+        self.shares.clear();
         self.bytes = 0;
         if self.end.is_none() {
             let refusal = Refusal::too_slow();
             self.end = Some(CloseReason::Refused(refusal.code));
-            self.texts.push_back(json(&refusal.into()));
+            self.texts.push_back(Queued {
+                text: json(&refusal.into()),
+                from: None,
+            });
         }
     }
 }
@@ -188,9 +238,9 @@ mod tests {
     #[tokio::test]
     async fn messages_are_sent_in_order_and_the_close_comes_last() {
         let outbox = Outbox::default();
-        outbox.push(&ServerMessage::Pong).unwrap();
-        outbox.push(&Refusal::no_join().into()).unwrap();
-        outbox.push(&ServerMessage::Pong).unwrap();
+        outbox.push(&ServerMessage::Pong, None).unwrap();
+        outbox.push(&Refusal::no_join().into(), None).unwrap();
+        outbox.push(&ServerMessage::Pong, None).unwrap();
         assert_eq!(
             outbox.next().await,
             Outgoing::Text(r#"{"type":"pong"}"#.into())
@@ -205,7 +255,7 @@ mod tests {
     #[tokio::test]
     async fn a_socket_that_does_not_read_is_closed_with_a_reason() {
         let outbox = Outbox::default();
-        let fit = (0..).take_while(|_| outbox.push(&offer(10_000)).is_ok());
+        let fit = (0..).take_while(|_| outbox.push(&offer(10_000), None).is_ok());
         let fit = fit.count();
         assert!((45..60).contains(&fit), "{fit} offers fit");
         assert!(matches!(outbox.next().await, Outgoing::Text(text) if text.contains("too_slow")));
@@ -219,9 +269,36 @@ mod tests {
     async fn reading_frees_the_queue() {
         let outbox = Outbox::default();
         for _ in 0..1000 {
-            outbox.push(&offer(10_000)).unwrap();
+            outbox.push(&offer(10_000), Some(SocketId(1))).unwrap();
             outbox.next().await;
         }
-        assert_eq!(outbox.lock().bytes, 0);
+        let state = outbox.lock();
+        assert!(state.bytes == 0 && state.shares.is_empty());
+    }
+
+    #[tokio::test]
+    async fn one_sender_fills_its_share_and_leaves_the_rest_to_others() {
+        let outbox = Outbox::default();
+        let send = |sender, bytes| {
+            let fits = outbox.has_room_for(SocketId(sender), bytes);
+            if fits {
+                outbox.push(&offer(bytes), Some(SocketId(sender))).unwrap();
+            }
+            fits
+        };
+        assert_eq!((0..100).filter(|_| send(1, 10_000)).count(), 3);
+        // A long message fits while nothing of its sender waits.
+        assert!(send(2, 60_000) && !send(2, 1));
+        let others = (3..1000).filter(|sender| send(*sender, 10_000));
+        let others = others.count();
+        assert!((25..40).contains(&others), "{others} others");
+        // The server itself can still say something.
+        assert!(!outbox.is_closed());
+        for _ in 0..1000 {
+            outbox.push(&ServerMessage::Pong, None).unwrap();
+        }
+        assert!(!send(1, 10_000));
+        while outbox.try_next().is_some() {}
+        assert!(send(1, 10_000));
     }
 }

@@ -1,6 +1,7 @@
 //! Properties of a room under any order of joins, departures, crashes and messages.
 
 mod model;
+mod relayed_pair;
 
 use proptest::prelude::*;
 use shared::signaling::MAX_PEERS;

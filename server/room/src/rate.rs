@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use shared::signaling::MAX_PEERS;
+
 /// Refill per second and capacity of a bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
@@ -17,6 +19,34 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
+    /// What all peers of a room send: the limits of as many sockets as fit into it.
+    pub fn of_room() -> Self {
+        let of_socket = Self::default();
+        let peers = u32::try_from(MAX_PEERS).unwrap_or(u32::MAX);
+        let times = |rate: Rate| Rate {
+            per_second: rate.per_second * peers,
+            burst: rate.burst * peers,
+        };
+        Self {
+            messages: times(of_socket.messages),
+            bytes: times(of_socket.bytes),
+        }
+    }
+
+    /// What all sockets of an address send: a school where half a dozen rooms fill at once does not wait.
+    pub fn of_address() -> Self {
+        Self {
+            messages: Rate {
+                per_second: 2000,
+                burst: 20_000,
+            },
+            bytes: Rate {
+                per_second: 4 * 1024 * 1024,
+                burst: 32 * 1024 * 1024,
+            },
+        }
+    }
+
     /// What a socket has passed on by the plain relay, counted once for each receiver. A peer of a full room that sends an offer to each other one,
     /// and each hears all of it, needs 3,000 messages and 3 MB; the longest text to a whole crowd of listeners is 17 MB.
     pub fn of_relayed() -> Self {
@@ -73,8 +103,15 @@ impl RateLimiter {
     pub fn allows_copies(&mut self, bytes: usize, copies: usize, now: Instant) -> bool {
         let amount = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let bytes = amount(bytes.saturating_mul(copies));
-        // Both buckets are charged: `&` evaluates both sides.
-        self.messages.take(amount(copies), now) & self.bytes.take(bytes, now)
+        let messages = self.messages.after(amount(copies), now);
+        // What does not pass takes nothing: it may be tried again.
+        match (messages, self.bytes.after(bytes, now)) {
+            (Some(messages), Some(bytes)) => {
+                (self.messages.full_at, self.bytes.full_at) = (messages, bytes);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// When both buckets are full again.
@@ -109,13 +146,11 @@ impl TokenBucket {
         Self { rate, full_at: now }
     }
 
-    fn take(&mut self, amount: u32, now: Instant) -> bool {
+    /// When it is full again if it gives this amount. `None`: it has less.
+    fn after(&self, amount: u32, now: Instant) -> Option<Instant> {
         let full_at = self.full_at.max(now) + self.filling(amount);
         let enough = full_at.saturating_duration_since(now) <= self.filling(self.rate.burst);
-        if enough {
-            self.full_at = full_at;
-        }
-        enough
+        enough.then_some(full_at)
     }
 
     /// The time in which this amount is refilled.

@@ -104,6 +104,22 @@ impl Refusal {
         )
     }
 
+    /// `has_one`: the room has a password.
+    pub(super) fn wrong_password(has_one: bool) -> Self {
+        let why = match has_one {
+            true => "This room has another password. Ask the people in it, and join again.",
+            false => "This room has no password. Join without one, or take another room.",
+        };
+        Self::new(ErrorCode::WrongPassword, why)
+    }
+
+    pub(super) fn too_many_passwords() -> Self {
+        Self::new(
+            ErrorCode::TooFast,
+            "Too many wrong passwords came from your address. Wait a minute, then join again.",
+        )
+    }
+
     pub(super) fn id_taken() -> Self {
         Self::new(
             ErrorCode::NameTaken,
@@ -157,6 +173,17 @@ impl Refusal {
             ..Self::new(
                 ErrorCode::PeerAway,
                 "The peer is away, and the message was dropped. Send it again after the arrived of this peer.",
+            )
+        }
+    }
+
+    /// The peer does not read what it is sent, or its room is flooded.
+    pub(super) fn peer_busy(to: PeerId) -> Self {
+        Self {
+            to: Some(to),
+            ..Self::new(
+                ErrorCode::PeerAway,
+                "The peer takes no messages at the moment, and this one was dropped. Send it again in some seconds.",
             )
         }
     }

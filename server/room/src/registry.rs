@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use limits::CountedAddress;
-use shared::signaling::{AWAY_TIMEOUT_S, IDLE_TIMEOUT_S};
+use limits::{CountedAddress, Failures};
+use shared::signaling::{AWAY_TIMEOUT_S, ErrorCode, IDLE_TIMEOUT_S, PRESENCE_S, RoomPassword};
 use tokio::sync::Notify;
 
 use super::open_sockets::OpenSockets;
@@ -20,7 +20,7 @@ use super::rate::{RateLimits, SocketRates};
 use super::refusal::Refusal;
 use super::room_entry::RoomEntry;
 use super::socket::RoomSocket;
-use super::{JoinRequest, SocketId, name};
+use super::{AwayRules, JoinRequest, Password, Room, SocketId, name};
 
 /// Interval at which members that were away for too long are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -37,6 +37,10 @@ pub struct RoomLimits {
     pub sockets_per_address: usize,
     /// A peer whose socket closed has left after this time.
     pub away: Duration,
+    /// A peer that was in its room for less leaves at once when its socket closes.
+    pub presence: Duration,
+    /// Passwords of rooms by name, that the owner of the server has set.
+    pub passwords: HashMap<String, RoomPassword>,
     /// A socket that sends nothing is closed after this time.
     pub idle: Duration,
     /// A socket that has not joined is closed after this time.
@@ -46,6 +50,8 @@ pub struct RoomLimits {
     /// A socket that does not accept a message in this time is closed.
     pub write: Duration,
     pub rates: RateLimits,
+    /// Of all that the peers of a room send.
+    pub room_rates: RateLimits,
     /// Of the copies of a socket's texts that the plain relay makes.
     pub relayed: RateLimits,
     /// Sockets that do not join are relayed to each other verbatim.
@@ -59,11 +65,14 @@ impl Default for RoomLimits {
             sockets: 4000,
             sockets_per_address: 250,
             away: Duration::from_secs(AWAY_TIMEOUT_S),
+            presence: Duration::from_secs(PRESENCE_S),
+            passwords: HashMap::new(),
             idle: Duration::from_secs(IDLE_TIMEOUT_S),
             join: Duration::from_secs(10),
             listen: Duration::from_secs(600),
             write: Duration::from_secs(10),
             rates: RateLimits::default(),
+            room_rates: RateLimits::of_room(),
             relayed: RateLimits::of_relayed(),
             plain_relay: true,
         }
@@ -81,6 +90,7 @@ struct Inner {
     plain: PlainRooms,
     sockets: Mutex<OpenSockets>,
     socket_closed: Notify,
+    wrong_passwords: Mutex<Failures>,
 }
 
 impl RoomRegistry {
@@ -91,6 +101,7 @@ impl RoomRegistry {
             plain: PlainRooms::default(),
             sockets: Mutex::default(),
             socket_closed: Notify::new(),
+            wrong_passwords: Mutex::default(),
         }))
     }
 
@@ -170,8 +181,41 @@ impl RoomRegistry {
         self.0.socket_closed.notify_waiters();
     }
 
-    /// Adds a socket to the room of this name. The room is created if it does not exist.
+    /// Whether a join of this room has to wait for the room's pace.
+    pub(super) fn join_has_to_wait(&self, room: &str, bytes: usize, now: Instant) -> bool {
+        let entry = self.lock_rooms().get(room).cloned();
+        entry.is_some_and(|entry| entry.join_has_to_wait(bytes, now))
+    }
+
+    /// As [`Self::enter`], for `address`, from which not many wrong passwords may come.
     pub(super) fn join(
+        &self,
+        (socket, address): (SocketId, Option<CountedAddress>),
+        outbox: &Arc<Outbox>,
+        room: &str,
+        request: JoinRequest,
+        now: Instant,
+    ) -> Result<Arc<RoomEntry>, Refusal> {
+        let failures = || {
+            let failures = self.0.wrong_passwords.lock();
+            failures.unwrap_or_else(PoisonError::into_inner)
+        };
+        let guesses = request.password.is_some();
+        if guesses && failures().check(address, now).is_err() {
+            return Err(Refusal::too_many_passwords());
+        }
+        let entered = self.enter(socket, outbox, room, request, now);
+        if let Err(refusal) = &entered
+            && guesses
+            && refusal.code == ErrorCode::WrongPassword
+        {
+            failures().add(address, now);
+        }
+        entered
+    }
+
+    /// Adds a socket to the room of this name. The room is created if it does not exist.
+    fn enter(
         &self,
         socket: SocketId,
         outbox: &Arc<Outbox>,
@@ -180,7 +224,7 @@ impl RoomRegistry {
         now: Instant,
     ) -> Result<Arc<RoomEntry>, Refusal> {
         loop {
-            let entry = self.entry(room)?;
+            let entry = self.entry(room, now)?;
             let mut state = entry.lock();
             if state.removed {
                 continue;
@@ -207,7 +251,7 @@ impl RoomRegistry {
         }
     }
 
-    fn entry(&self, room: &str) -> Result<Arc<RoomEntry>, Refusal> {
+    fn entry(&self, room: &str, now: Instant) -> Result<Arc<RoomEntry>, Refusal> {
         let mut rooms = self.lock_rooms();
         if let Some(entry) = rooms.get(room) {
             return Ok(entry.clone());
@@ -215,7 +259,15 @@ impl RoomRegistry {
         if !self.has_place(&mut rooms, self.0.plain.len()) {
             return Err(Refusal::too_many_rooms());
         }
-        let entry = Arc::new(RoomEntry::new(room.to_owned(), self.0.limits.away));
+        let limits = &self.0.limits;
+        let away = AwayRules {
+            timeout: limits.away,
+            presence: limits.presence,
+        };
+        let password = limits.passwords.get(room).cloned();
+        let password = password.map_or(Password::OfFirst(None), Password::Fixed);
+        let new = Room::new(room.to_owned(), away, password);
+        let entry = Arc::new(RoomEntry::new(new, limits.room_rates, now));
         rooms.insert(room.to_owned(), entry.clone());
         Ok(entry)
     }

@@ -108,6 +108,7 @@ fn limits() -> RoomLimits {
     RoomLimits {
         rooms: MAX_ROOMS,
         sockets: MAX_SOCKETS,
+        presence: Duration::ZERO,
         ..RoomLimits::default()
     }
 }
@@ -164,7 +165,15 @@ fn apply(rooms: &RoomRegistry, sockets: &mut Vec<Socket>, event: ServerAction, n
     let Some(socket) = sockets.get_mut(room_socket) else {
         return;
     };
+    // Nothing more is read of a socket whose message waits.
+    socket.room_socket.on_retry(*now);
+    let waits = socket.room_socket.retry_at().is_some();
     match event {
+        ServerAction::Join { .. }
+        | ServerAction::Offer { .. }
+        | ServerAction::Junk { .. }
+        | ServerAction::Leave { .. }
+            if waits => {}
         ServerAction::Join { room, person, .. } => {
             if !socket.room_socket.has_joined() {
                 socket.room = room;

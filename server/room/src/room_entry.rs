@@ -2,9 +2,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use shared::signaling::{PeerId, ServerMessage};
 
 use super::outbox::Outbox;
+use super::rate::{RateLimiter, RateLimits};
 use super::{AddressedMessage, Room, SocketId};
 
 /// A room that several sockets share.
@@ -15,28 +18,52 @@ pub(super) struct RoomEntry(Mutex<EntryState>);
 pub(super) struct EntryState {
     pub(super) room: Room,
     pub(super) outboxes: HashMap<SocketId, Arc<Outbox>>,
+    /// Of all that its peers send: sockets that come and go do not renew it.
+    pace: RateLimiter,
     /// The entry is no longer in the map: a caller that still has it looks the room up again.
     pub(super) removed: bool,
 }
 
 impl RoomEntry {
-    pub(super) fn new(name: String, away_timeout: Duration) -> Self {
+    pub(super) fn new(room: Room, pace: RateLimits, now: Instant) -> Self {
         Self(Mutex::new(EntryState {
-            room: Room::new(name, away_timeout),
+            room,
+            pace: RateLimiter::new(pace, now),
             outboxes: HashMap::new(),
             removed: false,
         }))
     }
 
-    /// Changes the room, and delivers the resulting messages.
+    /// Changes the room for a message of `from`, or for its end, and delivers the resulting messages.
     pub(super) fn change(
         &self,
+        from: SocketId,
         now: Instant,
         change: impl FnOnce(&mut Room) -> Vec<AddressedMessage>,
     ) {
         let mut state = self.lock();
         let deliveries = change(&mut state.room);
-        state.deliver(deliveries, now);
+        state.deliver_from(Some(from), deliveries, now);
+    }
+
+    /// Whether a message of `from` to this peer has to wait: for the peer to read, or for the pace of the room.
+    pub(super) fn has_to_wait(
+        &self,
+        from: SocketId,
+        to: &PeerId,
+        bytes: usize,
+        now: Instant,
+    ) -> bool {
+        let mut state = self.lock();
+        let target = state.room.socket_of(to);
+        let outbox = target.and_then(|target| state.outboxes.get(&target));
+        let is_full = outbox.is_some_and(|outbox| !outbox.has_room_for(from, bytes));
+        is_full || !state.pace.allows(bytes, now)
+    }
+
+    /// Whether a join has to wait for the pace of the room.
+    pub(super) fn join_has_to_wait(&self, bytes: usize, now: Instant) -> bool {
+        !self.lock().pace.allows(bytes, now)
     }
 
     pub(super) fn forget(&self, socket: SocketId) {
@@ -51,12 +78,27 @@ impl RoomEntry {
 impl EntryState {
     /// Queues the messages. A socket whose outbox overflows is closed, which results in `away` messages to the others.
     pub(super) fn deliver(&mut self, deliveries: Vec<AddressedMessage>, now: Instant) {
+        self.deliver_from(None, deliveries, now);
+    }
+
+    fn deliver_from(
+        &mut self,
+        from: Option<SocketId>,
+        deliveries: Vec<AddressedMessage>,
+        now: Instant,
+    ) {
         let mut deliveries = VecDeque::from(deliveries);
         while let Some(AddressedMessage { to, message }) = deliveries.pop_front() {
             let Some(outbox) = self.outboxes.get(&to) else {
                 continue;
             };
-            if outbox.push(&message).is_err() {
+            let is_relayed = matches!(
+                message,
+                ServerMessage::Offer { .. }
+                    | ServerMessage::Answer { .. }
+                    | ServerMessage::Candidate { .. }
+            );
+            if outbox.push(&message, from.filter(|_| is_relayed)).is_err() {
                 self.outboxes.remove(&to);
                 deliveries.extend(self.room.disconnected(to, now));
             }

@@ -1,11 +1,12 @@
 //! One connected socket: parses its messages, limits its rate, passes them to its room.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use limits::CountedAddress;
 use shared::signaling::{ClientMessage, MAX_MESSAGE, VERSION};
 
-use super::open_sockets::Opened;
+use super::open_sockets::{Opened, SharedPace};
 use super::outbox::Outbox;
 use super::plain_room::Role;
 use super::plain_socket::{Outcome, PlainSocket};
@@ -13,7 +14,24 @@ use super::rate::{RateLimiter, SocketRates};
 use super::refusal::Refusal;
 use super::registry::{RoomLimits, RoomRegistry};
 use super::room_entry::RoomEntry;
-use super::{JoinRequest, SocketId, name};
+use super::{JoinRequest, Room, SocketId, name};
+
+/// A message that waits for the pace of its address or of its room, or for its receiver.
+#[derive(Debug)]
+struct Held {
+    text: String,
+    /// When it is tried again.
+    retry_at: Instant,
+    /// When it is given up.
+    until: Instant,
+    /// Its address has passed it.
+    is_paced: bool,
+}
+
+/// Between two attempts to pass on a message.
+const RETRY: Duration = Duration::from_millis(20);
+/// A receiver that does not read is closed within this time.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The server's side of one WebSocket. On drop, its peer is away.
 #[derive(Debug)]
@@ -22,6 +40,10 @@ pub struct RoomSocket {
     id: SocketId,
     outbox: Arc<Outbox>,
     rates: SocketRates,
+    address: Option<CountedAddress>,
+    pace: Option<SharedPace>,
+    /// A message that has to wait; no other is read meanwhile.
+    held: Option<Held>,
     /// The previous message was malformed.
     malformed: bool,
     room: Option<Arc<RoomEntry>>,
@@ -35,7 +57,13 @@ impl RoomSocket {
         plain: PlainSocket,
         now: Instant,
     ) -> Self {
-        let Opened { id, outbox, rates } = opened;
+        let Opened {
+            id,
+            outbox,
+            rates,
+            address,
+            pace,
+        } = opened;
         let rates = rates.unwrap_or_else(|| SocketRates {
             sent: RateLimiter::new(rooms.limits().rates, now),
             relayed: RateLimiter::new(rooms.limits().relayed, now),
@@ -45,6 +73,9 @@ impl RoomSocket {
             id,
             outbox,
             rates,
+            address,
+            pace,
+            held: None,
             malformed: false,
             room: None,
             plain,
@@ -100,7 +131,31 @@ impl RoomSocket {
         }
     }
 
-    /// Handles a text message. The resulting messages are queued in the outboxes of this and other sockets.
+    /// When [`Self::on_retry`] is due: a message waits. Until then nothing is to be read from the socket.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.held.as_ref().map(|held| held.retry_at)
+    }
+
+    /// Tries again to pass on the message that waits.
+    pub fn on_retry(&mut self, now: Instant) {
+        let Some(held) = self.held.take().filter(|_| !self.outbox.is_closed()) else {
+            return;
+        };
+        if now >= held.until {
+            tracing::debug!(socket = self.id.0, "a message could not be passed on");
+            return match serde_json::from_str(&held.text) {
+                Ok(
+                    ClientMessage::Offer { to, .. }
+                    | ClientMessage::Answer { to, .. }
+                    | ClientMessage::Candidate { to, .. },
+                ) => self.reply(Refusal::peer_busy(to), now),
+                _ => self.refuse(Refusal::too_fast(), now),
+            };
+        }
+        self.pass_on(held, now);
+    }
+
+    /// Handles a text message. The resulting messages are queued in the outboxes of this and other sockets; or it waits.
     pub fn on_text(&mut self, text: &str, now: Instant) {
         if self.outbox.is_closed() || !self.within_rate(text.len(), now) {
             return;
@@ -108,12 +163,58 @@ impl RoomSocket {
         if text.len() > MAX_MESSAGE {
             return self.refuse(Refusal::too_long(), now);
         }
-        let message: Result<ClientMessage, _> = serde_json::from_str(text);
+        let held = Held {
+            text: text.to_owned(),
+            retry_at: now,
+            until: now + PATIENCE,
+            is_paced: false,
+        };
+        self.pass_on(held, now);
+    }
+
+    fn pass_on(&mut self, mut held: Held, now: Instant) {
+        if !held.is_paced {
+            held.is_paced = self.pace.as_ref().is_none_or(|pace| {
+                let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+                pace.allows(held.text.len(), now)
+            });
+        }
+        let message: Result<ClientMessage, _> = serde_json::from_str(&held.text);
+        if !held.is_paced
+            || message
+                .as_ref()
+                .is_ok_and(|message| self.has_to_wait(message, &held, now))
+        {
+            held.retry_at = now + RETRY;
+            self.held = Some(held);
+            return;
+        }
+        self.handle(&held.text, message.ok(), now);
+    }
+
+    fn has_to_wait(&self, message: &ClientMessage, held: &Held, now: Instant) -> bool {
+        let bytes = held.text.len();
+        match (message, &self.room) {
+            (ClientMessage::Join { room, .. }, None) => {
+                let room = name::of_room(room).ok();
+                room.is_some_and(|room| self.rooms.join_has_to_wait(&room, bytes, now))
+            }
+            (
+                ClientMessage::Offer { to, .. }
+                | ClientMessage::Answer { to, .. }
+                | ClientMessage::Candidate { to, .. },
+                Some(room),
+            ) => room.has_to_wait(self.id, to, bytes, now),
+            _ => false,
+        }
+    }
+
+    fn handle(&mut self, text: &str, message: Option<ClientMessage>, now: Instant) {
         if self.room.is_none() {
             let (rooms, outbox) = (&self.rooms, &self.outbox);
             match self
                 .plain
-                .on_text(text, message.is_ok(), rooms, outbox, now)
+                .on_text(text, message.is_some(), rooms, outbox, now)
             {
                 Outcome::Typed => {}
                 Outcome::Relayed { copies } => {
@@ -129,7 +230,7 @@ impl RoomSocket {
                 Outcome::Refused(refusal) => return self.refuse(refusal, now),
             }
         }
-        let Ok(message) = message else {
+        let Some(message) = message else {
             return self.on_malformed(Refusal::malformed(text, self.room.is_some()), now);
         };
         self.malformed = false;
@@ -142,6 +243,7 @@ impl RoomSocket {
                     key,
                     kind,
                     native,
+                    password,
                 },
                 None,
             ) => {
@@ -150,6 +252,7 @@ impl RoomSocket {
                     key,
                     kind,
                     native,
+                    password,
                 };
                 if let Err(refusal) = self.join(version, &room, request, now) {
                     tracing::debug!(socket = self.id.0, code = ?refusal.code, "a join is refused");
@@ -158,13 +261,16 @@ impl RoomSocket {
             }
             (ClientMessage::Leave, room) => {
                 if let Some(room) = room {
-                    room.change(now, |room| room.handle(self.id, ClientMessage::Leave));
+                    let handle = |room: &mut Room| room.handle(self.id, ClientMessage::Leave);
+                    room.change(self.id, now, handle);
                 }
                 self.leave_room(now);
                 self.outbox.close();
             }
             (_, None) => self.reply(Refusal::not_joined(), now),
-            (message, Some(room)) => room.change(now, |room| room.handle(self.id, message)),
+            (message, Some(room)) => {
+                room.change(self.id, now, |room| room.handle(self.id, message));
+            }
         }
     }
 
@@ -199,7 +305,7 @@ impl RoomSocket {
     pub fn leave_room(&mut self, now: Instant) {
         self.plain.leave(&self.rooms);
         if let Some(room) = self.room.take() {
-            room.change(now, |room| room.disconnected(self.id, now));
+            room.change(self.id, now, |room| room.disconnected(self.id, now));
             room.forget(self.id);
             self.rooms.remove_if_empty(&room);
         }
@@ -219,7 +325,7 @@ impl RoomSocket {
         let room = name::of_room(room)?;
         let room = self
             .rooms
-            .join(self.id, &self.outbox, &room, request, now)?;
+            .join((self.id, self.address), &self.outbox, &room, request, now)?;
         self.room = Some(room);
         Ok(())
     }
@@ -243,7 +349,7 @@ impl RoomSocket {
     }
 
     fn reply(&mut self, refusal: Refusal, now: Instant) {
-        if self.outbox.push(&refusal.into()).is_err() {
+        if self.outbox.push(&refusal.into(), None).is_err() {
             self.leave_room(now);
         }
     }

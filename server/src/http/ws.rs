@@ -111,7 +111,9 @@ async fn relay_messages(
         let mut wake = idle.min(ping);
         let join = room_socket.join_timeout().map(|timeout| opened + timeout);
         let silent = room_socket.silent_at();
-        for due in [join, silent].into_iter().flatten() {
+        // A message waits: what comes after it stays with the sender.
+        let retry = room_socket.retry_at();
+        for due in [join, silent, retry].into_iter().flatten() {
             wake = wake.min(due);
         }
         tokio::select! {
@@ -126,7 +128,7 @@ async fn relay_messages(
                     }
                 }
             }
-            frame = socket.next(), if readable => {
+            frame = socket.next(), if readable && retry.is_none() => {
                 received = Instant::now();
                 match frame {
                     Some(Ok(Message::Text(text))) => room_socket.on_text(&text, received),
@@ -146,7 +148,10 @@ async fn relay_messages(
             }
             () = sleep_until(wake.into()) => {
                 let now = Instant::now();
-                if now >= idle {
+                if retry.is_some_and(|due| now >= due) {
+                    received = now;
+                    room_socket.on_retry(now);
+                } else if now >= idle {
                     room_socket.refuse(Refusal::idle(), now);
                 } else if join.is_some_and(|due| now >= due) {
                     room_socket.on_join_timeout(now);

@@ -155,6 +155,8 @@ fn config(arguments: &[&str]) -> Config {
     .concat();
     let mut config = Config::try_parse_from(arguments).expect("the arguments are valid");
     config.grace = Duration::from_millis(300);
+    // Tests do within ten seconds what people do later.
+    config.room_limits.presence = Duration::ZERO;
     // Not the keys of who runs the tests.
     let no_state = || "/nonexistent/weir".into();
     config.publish.state.folder.get_or_insert_with(no_state);

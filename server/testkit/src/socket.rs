@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use shared::signaling::{
-    Candidate, ClientMessage, ErrorCode, Peer, PeerId, PeerKey, PeerKind, ServerMessage, VERSION,
+    Candidate, ClientMessage, ErrorCode, Peer, PeerId, PeerKey, PeerKind, RoomPassword,
+    ServerMessage, VERSION,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -45,7 +46,22 @@ pub fn join(room: &str, name: &str, key_number: u128) -> ClientMessage {
         key: key(key_number),
         kind: PeerKind::Terminal,
         native: true,
+        password: None,
     }
+}
+
+/// The same with a password.
+pub fn join_with_password(
+    room: &str,
+    name: &str,
+    key_number: u128,
+    password: &str,
+) -> ClientMessage {
+    let mut message = join(room, name, key_number);
+    if let ClientMessage::Join { password: of, .. } = &mut message {
+        *of = RoomPassword::typed(password).expect("short");
+    }
+    message
 }
 
 pub fn offer(to: &PeerId, sdp: impl Into<String>) -> ClientMessage {

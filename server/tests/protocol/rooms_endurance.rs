@@ -19,6 +19,7 @@ async fn a_member_that_does_not_read_is_closed_and_no_other_waits() {
             per_second: 100_000,
             burst: 100_000,
         };
+        limits.room_rates = limits.rates;
         limits.write = Duration::from_secs(3);
     })
     .await;

@@ -6,15 +6,20 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use shared::signaling::{
-    Candidate, ClientMessage, ErrorCode, LeaveReason, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind,
+    ClientMessage, ErrorCode, LeaveReason, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind,
     ServerMessage,
 };
 
+use super::relayed_pair::relayed_pair;
 use super::{NAMES, PEOPLE, RoomAction};
-use crate::{AddressedMessage, JoinRequest, Room, SocketId, name};
+use crate::{AddressedMessage, AwayRules, JoinRequest, Password, Room, SocketId, name};
 
 const ROOM: &str = "demo";
 pub(super) const AWAY_TIMEOUT: Duration = Duration::from_secs(30);
+const AWAY: AwayRules = AwayRules {
+    timeout: AWAY_TIMEOUT,
+    presence: Duration::ZERO,
+};
 
 static IDS: LazyLock<[PeerId; PEOPLE]> =
     LazyLock::new(|| std::array::from_fn(|person| PeerId::of(ROOM, &key(person))));
@@ -42,7 +47,7 @@ pub(super) struct RoomModel {
 impl RoomModel {
     pub(super) fn new() -> Self {
         Self {
-            room: Room::new(ROOM.to_owned(), AWAY_TIMEOUT),
+            room: Room::new(ROOM.to_owned(), AWAY, Password::OfFirst(None)),
             now: Instant::now(),
             expected: Vec::new(),
             views: BTreeMap::new(),
@@ -95,6 +100,7 @@ impl RoomModel {
                     key: key(0),
                     kind: PeerKind::Browser,
                     native: true,
+                    password: None,
                 };
                 let deliveries = self.room.handle(socket, message);
                 assert_eq!(
@@ -146,6 +152,7 @@ impl RoomModel {
             key: key(person),
             kind: PeerKind::Browser,
             native: true,
+            password: None,
         };
         let mut members = self.expected.iter();
         let position = members.position(|member| member.person == person);
@@ -166,6 +173,9 @@ impl RoomModel {
                         std::mem::replace(&mut self.expected[position], member).socket
                     }
                     None => {
+                        if self.expected.len() == MAX_PEERS {
+                            self.evict();
+                        }
                         self.expected.push(member);
                         None
                     }
@@ -190,7 +200,9 @@ impl RoomModel {
                 self.deliver(others);
             }
             Err(refusal) => {
-                let full = position.is_none() && self.expected.len() == MAX_PEERS;
+                let full = position.is_none()
+                    && self.expected.len() == MAX_PEERS
+                    && self.expected.iter().all(|member| member.socket.is_some());
                 match refusal.code {
                     ErrorCode::NameTaken => assert!(taken, "{}", refusal.sentence),
                     ErrorCode::RoomFull => assert!(full, "{}", refusal.sentence),
@@ -198,6 +210,15 @@ impl RoomModel {
                 }
             }
         }
+    }
+
+    /// The member that has been away for longest makes room.
+    fn evict(&mut self) {
+        let members = self.expected.iter().enumerate();
+        let away = members.filter(|(_, member)| member.socket.is_none());
+        let oldest = away.min_by_key(|(_, member)| member.away_since);
+        let (oldest, _) = oldest.expect("somebody is away");
+        self.expected.remove(oldest);
     }
 
     /// A message reaches its receiver and no other socket, and names its sender.
@@ -353,35 +374,6 @@ impl Expected {
             kind: PeerKind::Browser,
             native: true,
             away: self.socket.is_none(),
-        }
-    }
-}
-
-/// A message to a peer, and the message that the peer receives; `from` is still to be set.
-fn relayed_pair(to: PeerId, mark: u8) -> (ClientMessage, ServerMessage) {
-    let (from, text) = (to.clone(), mark.to_string());
-    let sdp = text.clone();
-    match mark % 3 {
-        0 => (
-            ClientMessage::Offer { to, sdp: text },
-            ServerMessage::Offer { from, sdp },
-        ),
-        1 => (
-            ClientMessage::Answer { to, sdp: text },
-            ServerMessage::Answer { from, sdp },
-        ),
-        _ => {
-            let candidate = Candidate {
-                candidate: text,
-                sdp_mid: None,
-                sdp_m_line_index: Some(0),
-                username_fragment: None,
-            };
-            let received = ServerMessage::Candidate {
-                from,
-                candidate: candidate.clone(),
-            };
-            (ClientMessage::Candidate { to, candidate }, received)
         }
     }
 }

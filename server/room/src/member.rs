@@ -1,0 +1,53 @@
+//! One peer of a room, here or away.
+
+use std::time::{Duration, Instant};
+
+use shared::signaling::{Peer, PeerId, PeerKey, PeerKind};
+
+use super::SocketId;
+
+/// How long a peer without a socket keeps its place.
+#[derive(Clone, Copy, Debug)]
+pub struct AwayRules {
+    /// A peer that is away for longer has left.
+    pub timeout: Duration,
+    /// One that was in the room for less leaves at once: otherwise joins that drop would take all places.
+    pub presence: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) id: PeerId,
+    pub(super) key: PeerKey,
+    pub(super) name: String,
+    pub(super) kind: PeerKind,
+    pub(super) native: bool,
+    /// When it joined first.
+    pub(super) since: Instant,
+    pub(super) presence: Presence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Here(SocketId),
+    AwaySince(Instant),
+}
+
+impl Member {
+    pub(super) fn peer(&self) -> Peer {
+        Peer {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            kind: self.kind,
+            native: self.native,
+            away: self.socket().is_none(),
+        }
+    }
+
+    pub(super) fn socket(&self) -> Option<SocketId> {
+        match self.presence {
+            Presence::Here(socket) => Some(socket),
+            Presence::AwaySince(_) => None,
+        }
+    }
+}
