@@ -1,5 +1,6 @@
 //! The command line, parsed into a [`Config`].
 
+mod callers;
 mod limits;
 mod publish;
 mod rooms;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use clap::Parser;
 use shared::api::IceServer;
 
+pub use self::callers::CallerFlags;
 pub use self::limits::LimitFlags;
 pub use self::publish::{PublishFlags, PublishedStream, StateFlag};
 pub use self::rooms::RoomFlags;
@@ -80,11 +82,6 @@ pub struct Config {
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub plain_relay: Switch,
 
-    /// An origin whose pages may use this server; may be given several times [default: every origin].
-    /// Example: --cors-origin https://www.example.org
-    #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
-    pub cors_origins: Vec<String>,
-
     /// A further STUN or TURN server for clients; may be given several times. TURN with user and password, or without both
     /// and with --turn-secret.
     /// Example: --ice-server stun:stun.example.org:3478 --ice-server turn:user:secret@turn.example.org:3478
@@ -102,6 +99,9 @@ pub struct Config {
     /// The folder of the built web page. Example: --dist /usr/share/weir
     #[arg(long, value_name = "FOLDER", default_value = "dist")]
     pub dist: PathBuf,
+
+    #[command(flatten)]
+    pub callers: CallerFlags,
 
     #[command(flatten)]
     pub limits: LimitFlags,
@@ -240,18 +240,6 @@ fn existing(name: Option<&str>, path: &str) -> Option<SourceConfig> {
     }
 }
 
-/// Parses an origin as browsers send it, `scheme://host[:port]`.
-fn origin(argument: &str) -> Result<String, String> {
-    let host = argument.split_once("://").map(|(_, host)| host);
-    match host {
-        Some(host) if !host.is_empty() && !host.contains('/') => Ok(argument.to_owned()),
-        _ => Err(
-            "an origin is a scheme and a host without a path; write it as https://www.example.org"
-                .to_owned(),
-        ),
-    }
-}
-
 /// Parses `stun:host[:port]` and `turn:[user:password@]host[:port][?transport=tcp]`, also with `stuns:` and `turns:`.
 fn ice_server(argument: &str) -> Result<IceServer, String> {
     const HINT: &str = "write it as stun:host:3478, turn:user:password@host:3478, or turn:host:3478 with --turn-secret";
@@ -326,11 +314,6 @@ mod tests {
                 .contains("\"nowhere.mp4\"")
         );
         assert!(parse(&["--listen", "8000"]).is_err());
-        assert!(
-            parse(&["--cors-origin", "example.org/page"])
-                .unwrap_err()
-                .contains("https://www.example.org")
-        );
         assert!(
             parse(&["--turn-ports", "9"])
                 .unwrap_err()

@@ -38,6 +38,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::{Config, IceMode, Switch};
+use crate::http::callers;
 use crate::http::client_counting::ClientCounting;
 use crate::http::connections::Connections;
 use crate::http::events::EventHub;
@@ -148,7 +149,7 @@ impl Server {
             viewers: viewers.clone(),
             publishing: publishing.clone(),
             counting: Arc::new(ClientCounting::new(
-                config.limits.trusted_proxies.clone(),
+                &config.limits.trusted_proxies,
                 config.limits.per_address == Switch::On,
             )),
             connections: Connections::new(config.limits.connections()),
@@ -165,7 +166,7 @@ impl Server {
                 },
             },
             rooms: rooms.clone(),
-            cors_origins: config.cors_origins.clone(),
+            callers: callers::rules(config).map_err(OpenError::Interfaces)?,
             builds: Arc::new(Builds::open(config.dist.clone())),
             https: tls.as_ref().map(|tls| Https {
                 certificates: tls.certificates().clone(),

@@ -22,8 +22,12 @@ pub enum ErrorCode {
     NoCoding,
     NoSuchRoute,
     MethodNotAllowed,
-    /// A WebSocket of a page of an origin that is not allowed.
+    /// A page of this origin may not use rooms and TURN here.
     ForeignOrigin,
+    /// The name by which the server was asked for rooms and TURN may be a stranger's.
+    UnknownHost,
+    /// Not one `Host`, or none that is one.
+    BadHost,
     NotAWebsocket,
     /// An error of the program or of the system; the log has the cause.
     Internal,
@@ -165,7 +169,12 @@ impl ErrorCode {
                 | Self::WrongPassword
                 | Self::RoomFull
                 | Self::Replaced
-        )
+        ) || self.refuses_caller()
+    }
+
+    /// The owner of the server has to permit the page, or the name by which it is reached.
+    pub const fn refuses_caller(self) -> bool {
+        matches!(self, Self::ForeignOrigin | Self::UnknownHost)
     }
 }
 

@@ -6,8 +6,10 @@ use shared::signaling::{ErrorCode, MAX_NAME, MAX_PASSWORD};
 use super::reactive::{RoomText, button, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::language::{Language, use_language};
 use crate::hooks::room::RoomHandle;
+use crate::hooks::server::{ServerChoice, use_server};
 use crate::hooks::settings::{SavedSettings, use_settings};
 use crate::state::room::JoinState;
+use crate::state::server::Server;
 
 /// Asks for a name, then joins the room with it.
 pub(crate) fn name_form(room: RoomHandle, done: impl Fn() + 'static) -> AnyView {
@@ -93,7 +95,7 @@ fn password_form(language: Language, room: RoomHandle) -> AnyView {
 
 /// Shown above the conversation while the room is not joined.
 pub(crate) fn status_banner(room: RoomHandle) -> AnyView {
-    let (language, settings) = (use_language(), use_settings());
+    let (language, settings, server) = (use_language(), use_settings(), use_server());
     reactive_view(move || match room.join_state.get() {
         JoinState::Joined | JoinState::Unnamed => no_view(),
         JoinState::Connecting => view! {
@@ -107,7 +109,7 @@ pub(crate) fn status_banner(room: RoomHandle) -> AnyView {
             </div>
         }
         .into_any(),
-        JoinState::Refused { code, message } => refusal(language, settings, room, code, message),
+        JoinState::Refused { code, message } => refusal(language, settings, server, room, code, message),
         JoinState::Left => view! {
             <section class="state" data-state="left">
                 <h2>{room_text(language, |text| text.left)}</h2>
@@ -123,6 +125,7 @@ pub(crate) fn status_banner(room: RoomHandle) -> AnyView {
 fn refusal(
     language: Language,
     settings: SavedSettings,
+    server: ServerChoice,
     room: RoomHandle,
     code: ErrorCode,
     message: String,
@@ -137,8 +140,17 @@ fn refusal(
         ErrorCode::Replaced => Some(|text| text.replaced),
         _ => None,
     };
-    let why = reactive_text(move || {
-        known.map_or_else(|| message.clone(), |read| read(language.room()).to_owned())
+    let why = reactive_text(move || match (code, known) {
+        (ErrorCode::ForeignOrigin, _) => {
+            let origin = window().location().origin().unwrap_or_default();
+            (language.room().foreign_origin)(&origin)
+        }
+        (ErrorCode::UnknownHost, _) => {
+            let server = server.get();
+            (language.room().unknown_host)(server.as_ref().map_or("", Server::host))
+        }
+        (_, Some(read)) => read(language.room()).to_owned(),
+        (_, None) => message.clone(),
     });
     let way_out = match code {
         ErrorCode::BadName | ErrorCode::NameTaken => name_form(room, || {}),

@@ -10,7 +10,7 @@ use shared::api::{Health, IceConfig, IceServer};
 
 use super::server::ServerChoice;
 use super::settings::SavedSettings;
-use crate::http;
+use crate::http::{self, HttpError};
 use crate::rtc::connection_test::{Gathered, connect_loopback, gather_candidates, open_socket};
 use crate::rtc::timer::{now, sleep};
 use crate::state::connection_test::{
@@ -107,6 +107,12 @@ impl ConnectionTest {
         let servers = match &server {
             Some(server) if own_servers.is_empty() => {
                 let config = http::get_json::<IceConfig>(&server.url("api/ice")).await;
+                if let Err(HttpError::Status { error, .. }) = &config
+                    && error.code.refuses_caller()
+                {
+                    let refusal = Some(error.code);
+                    let _ = self.report.try_update(|report| report.refusal = refusal);
+                }
                 config.map(|config| config.ice_servers).unwrap_or_default()
             }
             _ => own_servers,

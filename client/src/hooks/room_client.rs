@@ -7,9 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use shared::conversation::Conversation;
 use shared::signaling::{ClientMessage, ErrorCode, PeerId, PeerKind, VERSION};
-use wasm_bindgen::JsValue;
 
 use super::files::Files;
 use super::room::RoomHandle;
@@ -17,11 +17,13 @@ use super::room_storage::{RoomStorage, password, save_password};
 use super::server::{ServerChoice, use_server};
 use super::settings::{SavedSettings, use_settings};
 use super::wake::Wake;
+use crate::http::{self, HttpError};
 use crate::rtc::mesh::Mesh;
 use crate::rtc::signaling::{SignalingEvent, SignalingSocket};
 use crate::rtc::timer::{Timer, now, now_ms, wall_ms};
 use crate::state::join::{JoinEffect, JoinEvent, JoinMachine};
 use crate::state::room::JoinState;
+use crate::state::server::Server;
 
 /// Delay before a changed conversation is saved.
 const SAVE_MS: f64 = 1_000.0;
@@ -40,6 +42,8 @@ pub(crate) struct RoomClient {
     storage: RoomStorage,
     me: Weak<RoomClient>,
     join: RefCell<JoinMachine>,
+    /// Counts attempts to open a socket: one that is asked for and not wanted any more is not opened.
+    attempt: Cell<u32>,
     socket: RefCell<Option<SignalingSocket>>,
     mesh: RefCell<Option<Rc<Mesh>>>,
     /// Peers that have been sent all messages they lacked. New messages go only to these, so that all arrive in order.
@@ -66,6 +70,7 @@ impl RoomClient {
             storage,
             me: me.clone(),
             join: RefCell::default(),
+            attempt: Cell::default(),
             socket: RefCell::default(),
             mesh: RefCell::default(),
             ready: RefCell::default(),
@@ -179,7 +184,7 @@ impl RoomClient {
     fn run(&self, effect: JoinEffect) {
         match effect {
             JoinEffect::OpenSocket => self.open(),
-            JoinEffect::CloseSocket => drop(self.socket.take()),
+            JoinEffect::CloseSocket => self.close(),
             JoinEffect::SendPing => self.send_to_server(&ClientMessage::Ping),
             JoinEffect::SendLeave => self.send_to_server(&ClientMessage::Leave),
             JoinEffect::SendJoin => self.send_to_server(&ClientMessage::Join {
@@ -194,16 +199,45 @@ impl RoomClient {
         }
     }
 
-    fn open(&self) {
+    fn close(&self) {
+        self.attempt.set(self.attempt.get().wrapping_add(1));
         drop(self.socket.take());
-        let server = self.server.get_untracked();
+    }
+
+    /// Asks before, since a page cannot find out why a socket is refused.
+    fn open(&self) {
+        self.close();
+        let attempt = self.attempt.get();
+        let Some(server) = self.server.get_untracked() else {
+            return self.step(JoinEvent::Closed);
+        };
         let me = self.me.clone();
-        let opened = server.ok_or(JsValue::NULL).and_then(|server| {
-            SignalingSocket::open(&server.socket(), move |event| {
-                if let Some(client) = me.upgrade() {
-                    client.on_socket_event(event);
+        let asked = http::get_text(&server.url("api/ice"));
+        spawn_local(async move {
+            let answer = asked.await;
+            let client = me.upgrade();
+            let Some(client) = client.filter(|client| client.attempt.get() == attempt) else {
+                return;
+            };
+            match answer {
+                Err(HttpError::Status { error, .. }) if error.code.refuses_caller() => {
+                    client.step(JoinEvent::Refused {
+                        code: error.code,
+                        message: error.error,
+                    });
                 }
-            })
+                // Without an answer the socket fails as well, or the server is an older one.
+                _ => client.open_socket(&server),
+            }
+        });
+    }
+
+    fn open_socket(&self, server: &Server) {
+        let me = self.me.clone();
+        let opened = SignalingSocket::open(&server.socket(), move |event| {
+            if let Some(client) = me.upgrade() {
+                client.on_socket_event(event);
+            }
         });
         match opened {
             Ok(socket) => drop(self.socket.replace(Some(socket))),

@@ -17,6 +17,7 @@ pub fn code_sentence(code: ErrorCode, lang: Lang) -> &'static str {
     use ErrorCode as C;
     let (en, zh) = match code {
         C::BadPath
+        | C::BadHost
         | C::BadQuery
         | C::BadBody
         | C::BodyTooLarge
@@ -38,6 +39,10 @@ pub fn code_sentence(code: ErrorCode, lang: Lang) -> &'static str {
         C::BodyTooSlow => (
             "The request did not arrive in time. Check your connection, then try again.",
             "请求没有及时到达服务器。请检查网络连接，然后重试。",
+        ),
+        C::UnknownHost => (
+            "The server does not know this name as its own. Open it by its address, or ask its owner to permit the name with --host.",
+            "服务器不认识此域名。请用其 IP 地址打开，或请其所有者用 --host 允许此域名。",
         ),
         C::ForeignOrigin => (
             "The server does not accept this page. Open the page of the server itself, or ask its owner to allow this one.",

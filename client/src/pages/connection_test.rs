@@ -10,6 +10,7 @@ use crate::hooks::server::use_server;
 use crate::hooks::settings::use_settings;
 use crate::hooks::window::use_title;
 use crate::i18n::connection_test::ConnectionTest as Text;
+use crate::i18n::error::code_sentence;
 use crate::state::connection_test::{
     Advice, CheckKind, CheckOutcome, Nat, Reachability, TestReport,
 };
@@ -61,7 +62,7 @@ pub(crate) fn ConnectionTestPage() -> impl IntoView {
             (
                 report.reachability(),
                 findings(text, report),
-                advice(text, report),
+                advice(language, report),
             )
         });
         let name = match reachability {
@@ -180,13 +181,16 @@ fn findings(text: &Text, report: &TestReport) -> Vec<(&'static str, &'static str
         .collect()
 }
 
-fn advice(text: &Text, report: &TestReport) -> Vec<&'static str> {
+fn advice(language: Language, report: &TestReport) -> Vec<&'static str> {
+    let lang = language.get();
+    let text = lang.connection_test();
     let advice: Vec<&str> = report
         .advice()
         .into_iter()
         .map(|advice| match advice {
             Advice::StartServer => text.start_server,
             Advice::ForwardWebSocket => text.forward_websocket,
+            Advice::Permit(code) => code_sentence(code, lang),
             Advice::AllowWebRtc => text.allow_webrtc,
             Advice::ConfigureIceServers => text.configure_ice_servers,
             Advice::FixCredentials => text.fix_credentials,
@@ -226,7 +230,7 @@ fn report_text(language: Language, report: &TestReport) -> String {
     for (label, value) in findings(text, report) {
         lines.push_str(&format!("{label}{colon}{value}\n"));
     }
-    for advice in advice(text, report) {
+    for advice in advice(language, report) {
         lines.push_str(&format!("> {advice}\n"));
     }
     lines.push_str(&window().navigator().user_agent().unwrap_or_default());

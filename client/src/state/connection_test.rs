@@ -1,5 +1,7 @@
 //! The connection test: from the results of its checks follow which peers can be reached and what to change.
 
+use shared::api::ErrorCode;
+
 /// What a check tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckKind {
@@ -62,6 +64,8 @@ pub struct TestReport {
     /// The browser replaces host addresses by `.local` names (mDNS).
     pub hosts_hidden: Option<bool>,
     pub relay_only: bool,
+    /// The server has no rooms and relays for this page.
+    pub refusal: Option<ErrorCode>,
 }
 
 /// The NAT between the browser and the STUN servers.
@@ -92,6 +96,8 @@ pub enum Reachability {
 pub enum Advice {
     StartServer,
     ForwardWebSocket,
+    /// The owner of the server has to permit this page.
+    Permit(ErrorCode),
     AllowWebRtc,
     ConfigureIceServers,
     FixCredentials,
@@ -180,12 +186,18 @@ impl TestReport {
         let rules = [
             (self.fails(&[Server]), Advice::StartServer),
             (
-                self.works(&[Server]) && self.fails(&[Signaling]),
+                self.works(&[Server]) && self.fails(&[Signaling]) && self.refusal.is_none(),
                 Advice::ForwardWebSocket,
+            ),
+            (
+                self.refusal.is_some(),
+                Advice::Permit(self.refusal.unwrap_or_default()),
             ),
             (self.fails(&[Local]), Advice::AllowWebRtc),
             (
-                !self.fails(&[Server]) && self.of(&[Stun, TurnUdp, TurnTcp]).next().is_none(),
+                !self.fails(&[Server])
+                    && self.refusal.is_none()
+                    && self.of(&[Stun, TurnUdp, TurnTcp]).next().is_none(),
                 Advice::ConfigureIceServers,
             ),
             (login, Advice::FixCredentials),

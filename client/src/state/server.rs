@@ -65,6 +65,14 @@ impl Server {
         format!("ws{}", self.url("ws").trim_start_matches("http"))
     }
 
+    /// The name or address of its machine, without a port.
+    pub fn host(&self) -> &str {
+        let (_, rest) = self.base.split_once("://").unwrap_or_default();
+        let authority = rest.split('/').next().unwrap_or_default();
+        let end = authority.rfind(':').filter(|_| !authority.ends_with(']'));
+        &authority[..end.unwrap_or(authority.len())]
+    }
+
     /// The URL of a `Location` header (RFC 9110 10.2.2).
     pub fn resolve(&self, location: &str) -> String {
         if !location.starts_with('/') {
@@ -217,5 +225,11 @@ mod tests {
         assert_eq!(below.url("/api/streams"), "https://h/weir/api/streams");
         assert_eq!(below.socket(), "wss://h/weir/ws");
         assert_eq!(root.socket(), "ws://h:8000/ws");
+        assert_eq!((root.host(), below.host()), ("h", "h"));
+        let ipv6 = ["http://[::1]:8000", "http://[::1]"].map(|base| Server {
+            base: base.into(),
+            source: Source::Saved,
+        });
+        assert!(ipv6.iter().all(|server| server.host() == "[::1]"));
     }
 }

@@ -1,6 +1,6 @@
 //! A range of addresses in CIDR notation.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// A range of addresses: `10.0.0.0/8`, `2001:db8::/32`, or a single address (RFC 4632 3.1, RFC 4291 2.3).
@@ -17,6 +17,18 @@ pub struct Cidr {
 pub struct NotACidr;
 
 impl Cidr {
+    /// 127.0.0.0/8 and ::1.
+    pub const LOOPBACK: [Self; 2] = [
+        Self {
+            network: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)),
+            prefix: 8,
+        },
+        Self {
+            network: IpAddr::V6(Ipv6Addr::LOCALHOST),
+            prefix: 128,
+        },
+    ];
+
     /// IPv4-mapped IPv6 addresses are compared as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.network, address.to_canonical()) {

@@ -28,6 +28,11 @@ impl ServerUrl {
         format!("{self}/api/ice")
     }
 
+    /// Its name or address, without a port.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The server runs on this machine, so other peers may as well.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.host.trim_matches(['[', ']']);

@@ -12,6 +12,7 @@ use shared::signaling::{
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
@@ -186,6 +187,13 @@ async fn open(params: &JoinParams) -> Result<Socket, String> {
     let (mut socket, _) = connect_async_with_config(&url, Some(config), true)
         .await
         .map_err(|error| match error {
+            Error::Http(response) if response.status() == StatusCode::MISDIRECTED_REQUEST => {
+                format!(
+                    "{} does not know that {host} is its name. Use its address (--server), or ask its owner to start it with --host {host}.",
+                    params.server,
+                    host = params.server.host()
+                )
+            }
             Error::Http(response) => format!(
                 "{} has no rooms (it answers {} to {url}). Is it a Weir server?",
                 params.server,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, header};
 use limits::forwarded::{Client, ForwardedHeaders};
 use limits::{Cidr, CountedAddress};
 
@@ -20,6 +20,8 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub struct ClientCounting {
     /// Proxies that are believed when they name the client.
     trusted: Vec<Cidr>,
+    /// The command line has them; else loopback is trusted.
+    are_named: bool,
     per_address: bool,
     /// The log has said that a proxy does not name its clients.
     warned: AtomicBool,
@@ -30,14 +32,20 @@ pub struct ClientCounting {
 pub(super) struct Counted(pub(super) Option<CountedAddress>);
 
 impl ClientCounting {
-    pub fn new(trusted: Vec<Cidr>, per_address: bool) -> Self {
+    /// `named`: the proxies of the command line. Without any, those on loopback are trusted.
+    pub fn new(named: &[Cidr], per_address: bool) -> Self {
         if !per_address {
             tracing::warn!(
                 "--per-address off: clients are not counted by address, so that one can use up what is there for all"
             );
         }
+        let are_named = !named.is_empty();
         Self {
-            trusted,
+            trusted: match are_named {
+                true => named.to_vec(),
+                false => Cidr::LOOPBACK.to_vec(),
+            },
+            are_named,
             per_address,
             warned: AtomicBool::new(false),
         }
@@ -45,8 +53,17 @@ impl ClientCounting {
 
     /// The address by which a connection is counted. Those of trusted proxies count in total only: they carry the requests of many clients.
     pub(super) fn of_peer(&self, peer: IpAddr) -> Option<CountedAddress> {
-        let is_proxy = self.trusted.iter().any(|range| range.contains(peer));
-        (self.per_address && !is_proxy).then(|| peer.into())
+        (self.per_address && !self.trusts(peer)).then(|| peer.into())
+    }
+
+    /// Whether it is a trusted proxy.
+    pub(super) fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted.iter().any(|range| range.contains(peer))
+    }
+
+    /// Whether it is a trusted proxy of the command line.
+    pub(super) fn names(&self, peer: IpAddr) -> bool {
+        self.are_named && self.trusts(peer)
     }
 
     fn address(&self, peer: IpAddr, headers: &HeaderMap) -> Option<CountedAddress> {
@@ -78,12 +95,18 @@ impl ClientCounting {
     }
 }
 
+/// The address at the other end of the connection.
+pub(super) fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    let from = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(from.0.ip())
+}
+
 impl FromRequestParts<Arc<App>> for Counted {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let address = peer.and_then(|peer| app.counting.address(peer.0.ip(), &parts.headers));
+        let peer = peer(&parts.extensions);
+        let address = peer.and_then(|peer| app.counting.address(peer, &parts.headers));
         Ok(Self(address))
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderValue, Request, header};
-use axum::response::Response;
+use axum::http::Request;
+use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use super::activity::Activity;
 use super::connections::Slot;
 use super::guarded_stream::GuardedStream;
-use super::path;
+use super::{host, path};
 use crate::tls::HTTP_2;
 
 /// Timeout for a request head, for a TLS handshake, and for idle connections.
@@ -200,16 +200,13 @@ async fn answer(
     let in_progress = activity.begin();
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(from));
-    // In HTTP/2 the host is a part of the URI (RFC 9113 8.3.1).
-    if !request.headers().contains_key(header::HOST)
-        && let Some(authority) = request.uri().authority()
-        && let Ok(host) = HeaderValue::try_from(authority.as_str())
-    {
-        request.headers_mut().insert(header::HOST, host);
-    }
+    let settled = host::settle(&mut request);
     // Before the route is chosen.
     path::normalize(request.uri_mut());
-    let response = router.oneshot(request).await?;
+    let response = match settled {
+        Ok(()) => router.oneshot(request).await?,
+        Err(error) => error.into_response(),
+    };
     Ok(in_progress.until_sent(response))
 }
 

@@ -1,4 +1,5 @@
-//! Cross-origin requests: every origin is allowed, unless `--cors-origin` names some.
+//! Cross-origin requests. Pages of every origin may watch, and publish with a key; `/ws` and `/api/ice` are for some ([`super::callers`]). Never with
+//! credentials: the server has no cookies.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::callers::permits;
 use super::router::App;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PATCH, DELETE, OPTIONS");
@@ -20,13 +22,17 @@ const PRIVATE_REQUESTED: HeaderName =
     HeaderName::from_static("access-control-request-private-network");
 const PRIVATE_ALLOWED: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
+/// Routes that not every caller may use.
+const GUARDED: [&str; 2] = ["/ws", "/api/ice"];
+
 /// Answers preflights and adds CORS headers to every response (Fetch 3.3).
 pub(super) async fn allow(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let request_headers = request.headers().clone();
     let options = request.method() == Method::OPTIONS;
     let preflight = options && request_headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let is_guarded = GUARDED.contains(&request.uri().path());
+    let is_permitted = !is_guarded || permits(&app, request.extensions(), &request_headers).is_ok();
     let mut response = next.run(request).await;
-    let origin = allowed_origin(&app.cors_origins, request_headers.get(header::ORIGIN));
     let status = response.status();
     // Every route answers OPTIONS; some have a handler of their own. A preflight always succeeds (Fetch 3.3.5): otherwise the page
     // would see a network error instead of the response to its request, which says what is wrong.
@@ -39,16 +45,26 @@ pub(super) async fn allow(State(app): State<Arc<App>>, request: Request, next: N
         }
     }
     let headers = response.headers_mut();
-    if !app.cors_origins.is_empty() {
+    let origin = request_headers.get(header::ORIGIN);
+    if is_guarded {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
-    let Some(origin) = origin else {
-        return response;
+    let allowed = match (is_guarded && is_permitted, origin) {
+        (true, None) => return response,
+        (true, Some(origin)) => origin.clone(),
+        // Pages can read a refusal, which says what to set.
+        (false, _) => HeaderValue::from_static("*"),
     };
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-    if preflight {
+    if preflight && is_permitted {
         allow_preflight(headers, &request_headers);
+        let is_named = origin
+            .and_then(|origin| origin.to_str().ok())
+            .is_some_and(|origin| app.callers.is_named(origin));
+        if is_named && request_headers.contains_key(PRIVATE_REQUESTED) {
+            headers.insert(PRIVATE_ALLOWED, HeaderValue::from_static("true"));
+        }
     }
     response
 }
@@ -61,35 +77,4 @@ fn allow_preflight(headers: &mut HeaderMap, request: &HeaderMap) {
         requested.unwrap_or(DEFAULT_HEADERS),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, ONE_DAY);
-    if request.contains_key(PRIVATE_REQUESTED) {
-        headers.insert(PRIVATE_ALLOWED, HeaderValue::from_static("true"));
-    }
-}
-
-/// Whether a WebSocket may be opened. Browsers send the origin and leave the check to the server (RFC 6455 10.2). The server's
-/// own origin is always allowed.
-pub(super) fn may_connect(allowed: &[String], headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
-    let page = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.split_once("://"));
-    page.is_some_and(|(_, page)| host == Some(page.as_bytes()))
-        || allowed_origin(allowed, Some(origin)).is_some()
-}
-
-fn allowed_origin(allowed: &[String], origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-    if allowed.is_empty() {
-        return Some(HeaderValue::from_static("*"));
-    }
-    origin
-        .filter(|origin| {
-            allowed
-                .iter()
-                .any(|allowed| allowed.as_bytes() == origin.as_bytes())
-        })
-        .cloned()
 }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use shared::api::{ApiError, ErrorCode, ViewerLimit};
 
 use crate::publishing::PublishError;
+use access::CallerRefusal;
 use connection::{NegotiationError, SessionError};
 use limits::Exceeded;
 use room::refusal::Refusal;
@@ -55,10 +56,10 @@ pub(super) enum HttpError {
         "This is a WebSocket, for rooms; open it with new WebSocket(...), or with the peer program."
     )]
     NotAWebSocket,
-    #[error(
-        "Pages of this origin may not use this server; its owner names those that may with --cors-origin."
-    )]
-    ForeignOrigin,
+    #[error(transparent)]
+    Caller(#[from] CallerRefusal),
+    #[error("The request has to name this server in one Host header, as host or host:port.")]
+    BadHost,
     #[error("The query has to be ?room=NAME, once, or nothing.")]
     BadRoomQuery,
     /// No WebSocket is opened.
@@ -101,7 +102,11 @@ impl HttpError {
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, None, C::BodyTooLarge),
             Self::TooSlow => (S::REQUEST_TIMEOUT, None, C::BodyTooSlow),
             Self::NotAWebSocket => (S::UPGRADE_REQUIRED, None, C::NotAWebsocket),
-            Self::ForeignOrigin => (S::FORBIDDEN, None, C::ForeignOrigin),
+            Self::Caller(CallerRefusal::ForeignOrigin(_)) => (S::FORBIDDEN, None, C::ForeignOrigin),
+            Self::Caller(CallerRefusal::UnknownHost(_)) => {
+                (S::MISDIRECTED_REQUEST, None, C::UnknownHost)
+            }
+            Self::BadHost => (S::BAD_REQUEST, None, C::BadHost),
             Self::NoSocket(refusal) => match refusal.code {
                 C::BadName => (S::BAD_REQUEST, None, C::BadName),
                 code => (S::SERVICE_UNAVAILABLE, Some(10), code),

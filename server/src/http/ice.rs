@@ -1,26 +1,27 @@
 //! `GET /api/ice`: STUN and TURN servers for clients, with credentials that expire.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, Uri, header};
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use shared::api::{IceConfig, IceServer, IceTransportPolicy};
 use shared::hex::hex;
 
+use super::callers::{Permitted, permits};
+use super::host::RequestedHost;
 use super::router::App;
 use super::streams::NO_STORE;
 use crate::config::shares_secret;
+use access::Host;
 use turn::{Secret, is_public};
 
 /// Lifetime of credentials. An allocation may outlive its credential.
 const TTL: Duration = Duration::from_secs(12 * 3600);
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// Bytes of a host name (RFC 1035 2.3.4).
-const MAX_HOST: usize = 253;
 
 /// The ICE configuration for clients.
 #[derive(Debug)]
@@ -37,10 +38,29 @@ pub struct Ice {
     pub policy: IceTransportPolicy,
 }
 
-pub(super) async fn config(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
-    let host = requested_host(&uri, &headers);
+pub(super) async fn config(
+    State(app): State<Arc<App>>,
+    _: Permitted,
+    RequestedHost(host): RequestedHost,
+) -> Response {
     let config = app.ice.config(host, SystemTime::now());
     (NO_STORE, Json(config)).into_response()
+}
+
+/// The configured servers, for `Link` (RFC 9725 4.6): those with credentials only for callers that may have `/api/ice`.
+#[derive(Debug)]
+pub(super) struct LinkedServers(pub(super) Vec<IceServer>);
+
+impl FromRequestParts<Arc<App>> for LinkedServers {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        let mut servers = app.ice.configured(SystemTime::now());
+        if permits(app, &parts.extensions, &parts.headers).is_err() {
+            servers.retain(|server| server.credential.is_none());
+        }
+        Ok(Self(servers))
+    }
 }
 
 impl Ice {
@@ -69,7 +89,7 @@ impl Ice {
     }
 
     /// The configured servers, with issued credentials where they share the secret.
-    pub(super) fn configured(&self, now: SystemTime) -> Vec<IceServer> {
+    fn configured(&self, now: SystemTime) -> Vec<IceServer> {
         let servers = self
             .servers
             .iter()
@@ -104,60 +124,6 @@ impl Ice {
     }
 }
 
-/// A host, as in a URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Host {
-    Ip(IpAddr),
-    Name(String),
-}
-
-impl Host {
-    /// Parses `host` or `host:port`. Anything else is rejected, because the host is echoed in the response.
-    fn parse(text: &str) -> Option<Self> {
-        if let Some(rest) = text.strip_prefix('[') {
-            let (ip, _) = rest.split_once(']')?;
-            let ip: Ipv6Addr = ip.parse().ok()?;
-            return Some(Self::Ip(ip.into()));
-        }
-        let name = text.split_once(':').map_or(text, |(name, _)| name);
-        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if name.is_empty() || name.len() > MAX_HOST || !name.chars().all(valid) {
-            return None;
-        }
-        // Clients resolve this name to IPv4 or IPv6.
-        if name.eq_ignore_ascii_case("localhost") {
-            return Some(Self::Ip(IpAddr::from([127, 0, 0, 1])));
-        }
-        let ip = name.parse().map(Self::Ip);
-        Some(ip.unwrap_or_else(|_| Self::Name(name.to_owned())))
-    }
-}
-
-impl std::fmt::Display for Host {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Ip(IpAddr::V6(ip)) => write!(out, "[{ip}]"),
-            Self::Ip(ip) => write!(out, "{ip}"),
-            Self::Name(name) => out.write_str(name),
-        }
-    }
-}
-
-/// The host that the client requested: of X-Forwarded-Host behind a proxy, else of the URI or the Host header.
-pub(super) fn requested_host(uri: &Uri, headers: &HeaderMap) -> Option<Host> {
-    let header = |name| {
-        let value = headers.get(name)?.to_str().ok()?;
-        let first = value.split(',').next().unwrap_or(value);
-        Host::parse(first.trim())
-    };
-    header(FORWARDED_HOST)
-        .or_else(|| {
-            uri.authority()
-                .and_then(|authority| Host::parse(authority.as_str()))
-        })
-        .or_else(|| header(header::HOST))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,35 +145,6 @@ mod tests {
             .flat_map(|server| &server.urls)
             .map(String::as_str)
             .collect()
-    }
-
-    #[test]
-    fn hosts_are_parsed_and_invalid_ones_rejected() {
-        let parsed = |text| Host::parse(text).map(|host| host.to_string());
-        for (text, host) in [
-            ("example.org:8000", "example.org"),
-            ("192.168.1.5", "192.168.1.5"),
-            ("[2001:db8::1]:8000", "[2001:db8::1]"),
-            ("[::1]", "[::1]"),
-            ("LocalHost:8000", "127.0.0.1"),
-            ("my_host-2", "my_host-2"),
-        ] {
-            assert_eq!(parsed(text).as_deref(), Some(host));
-        }
-        let long = "x".repeat(300);
-        for odd in [
-            "",
-            ":80",
-            "a b",
-            "a/b",
-            "a?transport=tcp",
-            "[::1",
-            "[a]",
-            "ü.example",
-            &long,
-        ] {
-            assert_eq!(parsed(odd), None, "{odd}");
-        }
     }
 
     #[test]

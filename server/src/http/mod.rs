@@ -18,6 +18,8 @@
 //! | `unread_body` | what remains of a body when the answer is ready before it was read |
 //! | `browser_policy` | what browsers may do with answers |
 //! | `cors` | cross-origin requests |
+//! | `callers` | which callers may open sockets of rooms and have TURN credentials |
+//! | `host` | the host that a request names |
 //! | `content_coding` | which content coding a request gets |
 //! | `compression` | compression of what the API answers |
 //! | `path` | the path of a request, without superfluous slashes |
@@ -32,6 +34,7 @@
 mod activity;
 mod body;
 mod browser_policy;
+pub(crate) mod callers;
 pub mod client_counting;
 mod compression;
 mod connection;
@@ -42,6 +45,7 @@ mod error;
 pub mod events;
 mod frame_limits;
 mod guarded_stream;
+mod host;
 pub mod ice;
 pub mod listen;
 mod metrics;

@@ -18,6 +18,7 @@ use super::{
     whip, ws,
 };
 use crate::publishing::Publishing;
+use access::Callers;
 use connection::Viewers;
 use room::registry::RoomRegistry;
 use stream::registry::Registry;
@@ -34,8 +35,7 @@ pub struct App {
     pub events: EventHub,
     /// STUN and TURN servers for clients.
     pub ice: Ice,
-    /// Allowed origins; empty: all.
-    pub cors_origins: Vec<String>,
+    pub callers: Callers,
     /// The built client.
     pub builds: Arc<Builds>,
     pub https: Option<Https>,

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, Uri, header};
+use axum::http::{HeaderName, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::error::{HttpError, no_such_route};
-use super::ice::requested_host;
+use super::host::RequestedHost;
 use super::router::App;
 use crate::tls::Certificates;
 
@@ -41,12 +41,11 @@ pub(super) async fn certificate(
 pub(super) async fn page(
     State(app): State<Arc<App>>,
     uri: Uri,
-    headers: HeaderMap,
+    RequestedHost(host): RequestedHost,
 ) -> Result<Response, HttpError> {
     let https = app.https.as_ref().ok_or_else(|| no_such_route(&uri))?;
     let fingerprint = https.certificates.fingerprint();
     let fingerprint = fingerprint.ok_or_else(|| no_such_route(&uri))?;
-    let host = requested_host(&uri, &headers);
     let host = host.map_or_else(|| "localhost".to_owned(), |host| host.to_string());
     let url = format!("https://{host}:{}/", https.port);
     let page = PAGE

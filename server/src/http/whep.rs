@@ -1,7 +1,6 @@
 //! `/whep/{stream}`: draft-ietf-wish-whep, in the mode where the client offers.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -15,6 +14,7 @@ use shared::api::IceServer;
 use super::body;
 use super::client_counting::Counted;
 use super::error::HttpError;
+use super::ice::LinkedServers;
 use super::offer::{SDP, open_session, user_agent};
 use super::router::App;
 use stream::Stream;
@@ -35,6 +35,7 @@ pub(super) async fn create(
     client: Counted,
     name: Result<Path<String>, PathRejection>,
     query: Result<Query<WhepQuery>, QueryRejection>,
+    LinkedServers(servers): LinkedServers,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, HttpError> {
@@ -48,11 +49,16 @@ pub(super) async fn create(
     };
     let session = open_session(&app, client, stream, offer).await?;
     let location = format!("/session/{}", session.secret);
-    Ok(created(&app, session.answer, &location, &session.etag))
+    Ok(created(session.answer, &location, &session.etag, &servers))
 }
 
 /// 201 with an answer and the address of its session.
-pub(super) fn created(app: &App, answer: String, location: &str, etag: &str) -> Response {
+pub(super) fn created(
+    answer: String,
+    location: &str,
+    etag: &str,
+    servers: &[IceServer],
+) -> Response {
     let mut response = (StatusCode::CREATED, answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
@@ -67,7 +73,7 @@ pub(super) fn created(app: &App, answer: String, location: &str, etag: &str) -> 
             HeaderValue::try_from(value).expect("hexadecimal digits are valid in a header"),
         );
     }
-    link(headers, &app.ice.configured(SystemTime::now()));
+    link(headers, servers);
     response
 }
 
@@ -75,18 +81,19 @@ pub(super) fn created(app: &App, answer: String, location: &str, etag: &str) -> 
 pub(super) async fn discover(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
+    LinkedServers(servers): LinkedServers,
 ) -> Result<Response, HttpError> {
     find(&app, name)?;
-    Ok(options(&app, "POST, OPTIONS, HEAD"))
+    Ok(options(&servers, "POST, OPTIONS, HEAD"))
 }
 
 /// What an address for offers accepts.
-pub(super) fn options(app: &App, allowed: &'static str) -> Response {
+pub(super) fn options(servers: &[IceServer], allowed: &'static str) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(ACCEPT_POST, HeaderValue::from_static(SDP));
     headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
-    link(headers, &app.ice.configured(SystemTime::now()));
+    link(headers, servers);
     response
 }
 

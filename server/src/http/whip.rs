@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::body;
 use super::client_counting::Counted;
 use super::error::HttpError;
+use super::ice::LinkedServers;
 use super::offer::{SDP, user_agent};
 use super::router::App;
 use super::session::PUBLISHER;
@@ -33,11 +34,12 @@ pub(super) async fn create(
     client: Counted,
     name: Result<Path<String>, PathRejection>,
     query: Result<Query<PublishQuery>, QueryRejection>,
+    servers: LinkedServers,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, HttpError> {
     let Path(name) = name.map_err(|_| HttpError::BadPath)?;
-    publish(&app, client, Some(&name), query, &headers, body).await
+    publish(&app, client, Some(&name), query, servers, &headers, body).await
 }
 
 /// `POST /whip`: the same, to the stream that the key names.
@@ -45,10 +47,11 @@ pub(super) async fn create_by_key(
     State(app): State<Arc<App>>,
     client: Counted,
     query: Result<Query<PublishQuery>, QueryRejection>,
+    servers: LinkedServers,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, HttpError> {
-    publish(&app, client, None, query, &headers, body).await
+    publish(&app, client, None, query, servers, &headers, body).await
 }
 
 async fn publish(
@@ -56,6 +59,7 @@ async fn publish(
     client: Counted,
     name: Option<&str>,
     query: Result<Query<PublishQuery>, QueryRejection>,
+    LinkedServers(servers): LinkedServers,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, HttpError> {
@@ -71,12 +75,12 @@ async fn publish(
         .open_session(grant, offer, client.0, user_agent, after);
     let opened = opened.await?;
     let location = format!("/session/{PUBLISHER}{}", opened.secret);
-    Ok(created(app, opened.answer, &location, &opened.etag))
+    Ok(created(opened.answer, &location, &opened.etag, &servers))
 }
 
 /// `OPTIONS`: accepted media types, and ICE servers for the offer (RFC 9725 4.6). Names and keys do not count.
-pub(super) async fn discover(State(app): State<Arc<App>>) -> Response {
-    options(&app, "POST, OPTIONS")
+pub(super) async fn discover(LinkedServers(servers): LinkedServers) -> Response {
+    options(&servers, "POST, OPTIONS")
 }
 
 /// The secret in the address of a session.

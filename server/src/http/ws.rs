@@ -19,8 +19,8 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 
+use super::callers::Permitted;
 use super::client_counting::Counted;
-use super::cors;
 use super::error::HttpError;
 use super::frame_limits::{FrameLimits, TooManyFragments};
 use super::router::App;
@@ -49,6 +49,7 @@ pub(super) struct PlainRoom {
 pub(super) async fn open(
     State(app): State<Arc<App>>,
     client: Counted,
+    _: Permitted,
     query: Result<Query<PlainRoom>, QueryRejection>,
     mut request: Request,
 ) -> Result<Response, HttpError> {
@@ -57,9 +58,6 @@ pub(super) async fn open(
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let upgrade = upgrade.ok_or(HttpError::NotAWebSocket)?;
     let Query(PlainRoom { room }) = query.map_err(|_| HttpError::BadRoomQuery)?;
-    if !cors::may_connect(&app.cors_origins, request.headers()) {
-        return Err(HttpError::ForeignOrigin);
-    }
     let room_socket = app
         .rooms
         .connect(client.0, room.as_deref(), Instant::now())

@@ -23,7 +23,7 @@ use rustls::sign::CertifiedKey;
 
 use self::authority::{Authority, LIFETIME};
 use self::files::Versions;
-use self::names::Names;
+pub(crate) use self::names::Names;
 use crate::config::{CertificateFiles, TlsFlags, TlsSource};
 
 /// How often addresses and files are compared with those of the certificate.

@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What a certificate of this machine is valid for: DNS names and addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Names {
-    pub(super) dns: BTreeSet<String>,
-    pub(super) addresses: BTreeSet<IpAddr>,
+pub(crate) struct Names {
+    pub(crate) dns: BTreeSet<String>,
+    pub(crate) addresses: BTreeSet<IpAddr>,
 }
 
 impl Names {
     /// Of this machine, and the public address that forwards to it.
-    pub(super) fn of_this_machine(public_ip: Option<IpAddr>) -> std::io::Result<Self> {
+    pub(crate) fn of_this_machine(public_ip: Option<IpAddr>) -> std::io::Result<Self> {
         let local = net::local_addresses()?;
         let system = rustix::system::uname();
         let host = system.nodename().to_string_lossy();

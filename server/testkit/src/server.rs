@@ -58,8 +58,9 @@ impl TestServer {
         Self::run("127.0.0.1:0", config).await
     }
 
-    async fn run(address: &str, config: Config) -> Self {
+    async fn run(address: &str, mut config: Config) -> Self {
         let listener = TcpListener::bind(address).await.expect("a free port");
+        config.listen = listener.local_addr().expect("bound");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let server = Server::open(&config).expect("free ports");
         let (viewers, registry) = (server.viewers().clone(), server.registry().clone());

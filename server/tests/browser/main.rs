@@ -26,6 +26,7 @@ mod many_files;
 mod odd_files;
 mod pages;
 mod player;
+mod refused_pages;
 mod rejections;
 mod resilience;
 mod rooms;

@@ -72,7 +72,7 @@ async fn a_session_has_statistics() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_another_origin_may_ask() {
-    let server = TestServer::with(&["--cors-origin", "https://page.example", "test:"]).await;
+    let server = TestServer::with(&["test:"]).await;
     let (viewer, location) = offered(&server, "test").await;
     for (method, asked) in [("GET", None), ("OPTIONS", Some("GET"))] {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
@@ -84,10 +84,7 @@ async fn a_page_of_another_origin_may_ask() {
         let response = request.send().await.unwrap();
         assert!(response.status().is_success());
         let headers = response.headers();
-        assert_eq!(
-            headers["access-control-allow-origin"],
-            "https://page.example"
-        );
+        assert_eq!(headers["access-control-allow-origin"], "*");
         if asked.is_some() {
             let allowed = headers["access-control-allow-methods"].to_str().unwrap();
             assert!(allowed.contains("GET"), "{allowed}");

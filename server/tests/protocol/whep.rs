@@ -98,7 +98,6 @@ async fn pages_of_any_origin_may_call_every_route() {
         ("/session/00", "PATCH"),
         ("/session/00", "DELETE"),
         ("/api/streams", "GET"),
-        ("/api/ice", "GET"),
         // The response to the request itself says what is wrong.
         ("/whep/nothing", "POST"),
         ("/whep/%FF", "POST"),
@@ -144,28 +143,6 @@ async fn pages_of_any_origin_may_call_every_route() {
         .to_ascii_lowercase();
     for header in ["location", "etag", "link", "accept-patch", "retry-after"] {
         assert!(exposed.contains(header), "{header} in {exposed}");
-    }
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn named_origins_may_call_and_others_may_not() {
-    let server = TestServer::with(&["--cors-origin", "https://good.example", "test:"]).await;
-    for (origin, allowed) in [
-        ("https://good.example", true),
-        ("https://bad.example", false),
-    ] {
-        let response = server
-            .http
-            .get(server.url("/api/health"))
-            .header("origin", origin)
-            .send()
-            .await
-            .unwrap();
-        let header = response.headers().get("access-control-allow-origin");
-        assert_eq!(header.is_some_and(|header| header == origin), allowed);
-        let mut varies = response.headers().get_all("vary").iter();
-        assert!(varies.any(|field| field == "Origin"));
     }
     server.stop().await;
 }

@@ -49,6 +49,16 @@ pub const TEXT: Room = Room {
     server_full: "The server is full. Try again later.",
     version: "This page and the server have different versions. Reload the page.",
     replaced: "You have opened this room in another tab or window. The chat continues there.",
+    foreign_origin: |origin| {
+        format!(
+            "The server permits no rooms on pages of other sites. Open the page of the server itself, or ask its owner to start it with --cors-origin {origin}"
+        )
+    },
+    unknown_host: |host| {
+        format!(
+            "The server does not know that {host} is its name. Open it by its address, or ask its owner to start it with --host {host}"
+        )
+    },
     open_elsewhere: "This room is open elsewhere",
     reload: "Reload",
     other_room: "Another room",

@@ -42,6 +42,8 @@ pub struct Room {
     pub server_full: &'static str,
     pub version: &'static str,
     pub replaced: &'static str,
+    pub foreign_origin: fn(origin: &str) -> String,
+    pub unknown_host: fn(host: &str) -> String,
     pub open_elsewhere: &'static str,
     pub reload: &'static str,
     pub other_room: &'static str,

@@ -47,6 +47,16 @@ pub const TEXT: Room = Room {
     server_full: "服务器人数已满，请稍后再试。",
     version: "此页面与服务器的版本不同，请重新加载。",
     replaced: "您已在另一个标签页或窗口中打开此房间，聊天在那里继续。",
+    foreign_origin: |origin| {
+        format!(
+            "服务器不允许其他网站的页面使用房间。请打开服务器自己的页面，或请其所有者在启动时加上 --cors-origin {origin}"
+        )
+    },
+    unknown_host: |host| {
+        format!(
+            "服务器不认识域名 {host}。请用服务器的 IP 地址打开，或请其所有者在启动时加上 --host {host}"
+        )
+    },
     open_elsewhere: "您已在别处打开此房间",
     reload: "重新加载",
     other_room: "其他房间",

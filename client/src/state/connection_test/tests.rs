@@ -238,3 +238,17 @@ fn servers_on_this_device_that_the_browser_does_not_ask_are_not_blamed_on_a_fire
     ]);
     assert_eq!(elsewhere.advice(), [Advice::AllBlocked]);
 }
+
+#[test]
+fn a_page_that_the_server_refuses_is_told_so_and_not_of_proxies() {
+    let refused = TestReport {
+        checks: vec![
+            works(CheckKind::Server),
+            with(CheckKind::Signaling, CheckOutcome::NoAnswer),
+            works(CheckKind::Local),
+        ],
+        refusal: Some(ErrorCode::UnknownHost),
+        ..TestReport::default()
+    };
+    assert_eq!(refused.advice(), [Advice::Permit(ErrorCode::UnknownHost)]);
+}

@@ -33,6 +33,8 @@ impl SecureServer {
         let publish = format!("{STREAM}={KEY}");
         let server = TestServer::with(&[
             "test:",
+            "--host",
+            "phone.test",
             "--tls",
             "self",
             "--state",

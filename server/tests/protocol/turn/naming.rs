@@ -21,7 +21,7 @@ async fn advertised_host(server: &TestServer, header: (&str, &str)) -> String {
 
 #[tokio::test]
 async fn ice_urls_have_the_host_that_the_client_used() {
-    let server = TestServer::with(&["test:"]).await;
+    let server = TestServer::with(&["--host", "video.example.org", "test:"]).await;
     for (header, host) in [
         (("host", "video.example.org:8000"), "video.example.org"),
         (("host", "[2001:db8::1]:8000"), "[2001:db8::1]"),

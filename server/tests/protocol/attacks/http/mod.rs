@@ -3,6 +3,7 @@
 mod connections;
 mod fragments;
 mod heads;
+mod other_sites;
 mod policies;
 mod slow_readers;
 
