@@ -44,6 +44,7 @@ use crate::http::connections::Connections;
 use crate::http::events::EventHub;
 use crate::http::ice::Ice;
 use crate::http::listen::{Service, serve as serve_port};
+use crate::http::pace::ApiPace;
 use crate::http::page::Builds;
 use crate::http::router::{App, router};
 use crate::http::trust::Https;
@@ -173,6 +174,7 @@ impl Server {
                 port: tls.address().port(),
             }),
             started: Instant::now(),
+            pace: ApiPace::new(Instant::now()),
         });
         Ok(Self {
             registry,

@@ -19,13 +19,14 @@ use crate::{
 };
 
 /// The programs in server/fuzz.
-pub(crate) const TARGETS: [&str; 8] = [
+pub(crate) const TARGETS: [&str; 9] = [
     "signaling",
     "chat",
     "feedback",
     "demux",
     "ingest",
     "simulcast",
+    "heads",
     "transport",
     "turn",
 ];

@@ -84,9 +84,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "fuzz",
         &[
+            "access",
             "bitstream",
             "congestion",
             "ingest",
+            "limits",
             "net",
             "room",
             "shared",

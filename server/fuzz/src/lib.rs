@@ -11,12 +11,14 @@
 //! | [`demux`] | datagrams from any address to the routing table |
 //! | [`ingest`] | RTP and RTCP of a publisher to its receiver |
 //! | [`simulcast`] | RTP that claims to be of any layer of a publisher to its demultiplexer |
+//! | [`heads`] | the PROXY protocol, and the fields of a request that say who calls, through which proxies, and which host |
 //! | [`transport`] | a peer's checks, answers and DTLS, and datagrams of others to its connection |
 //! | [`turn`] | datagrams, TCP streams and authenticated requests to a TURN server |
 
 pub mod chat;
 pub mod demux;
 pub mod feedback;
+pub mod heads;
 pub mod ingest;
 mod input;
 pub mod signaling;

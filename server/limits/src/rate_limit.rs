@@ -16,6 +16,11 @@ impl<const PER_SECOND: u32> RateLimit<PER_SECOND> {
         Self { scheduled: now }
     }
 
+    /// A new one would admit the same.
+    pub fn is_unused(&self, now: Instant) -> bool {
+        self.scheduled <= now
+    }
+
     /// Whether this event is admitted.
     pub fn try_acquire(&mut self, now: Instant) -> bool {
         let next = self.scheduled.max(now) + Duration::from_secs(1) / PER_SECOND;

@@ -33,7 +33,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(1500);
 pub struct RoomLimits {
     pub rooms: usize,
     pub sockets: usize,
-    /// Per public IPv4 address or IPv6 network; other addresses may be a proxy's.
+    /// Of one IPv4 address or IPv6 network. A client whose address is not known counts in total only.
     pub sockets_per_address: usize,
     /// A peer whose socket closed has left after this time.
     pub away: Duration,

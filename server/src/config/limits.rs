@@ -45,8 +45,9 @@ pub struct LimitFlags {
     #[arg(long, value_name = "NUMBER", default_value_t = 512)]
     pub max_connections_per_address: u32,
 
-    /// Addresses of proxies that are believed when they name the client (X-Forwarded-For, Forwarded), for counting by address, and
-    /// the host (X-Forwarded-Host); may be given several times [default: 127.0.0.0/8 and ::1]. Example: --trusted-proxy 10.0.0.0/8
+    /// Addresses of proxies that are believed when they name the client (PROXY protocol, X-Forwarded-For, Forwarded), for all limits
+    /// by address, and the host (X-Forwarded-Host, X-Forwarded-Proto); may be given several times [default: 127.0.0.0/8 and ::1].
+    /// Example: --trusted-proxy 10.0.0.0/8
     #[arg(long = "trusted-proxy", value_name = "CIDR")]
     pub trusted_proxies: Vec<Cidr>,
 

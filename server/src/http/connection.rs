@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,12 +20,14 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use super::activity::Activity;
-use super::connections::Slot;
+use super::client_counting::ClientCounting;
+use super::connections::{Connections, Slot};
 use super::guarded_stream::GuardedStream;
-use super::{host, path};
+use super::{host, path, proxied};
 use crate::tls::HTTP_2;
 
 /// Timeout for a request head, for a TLS handshake, and for idle connections.
@@ -68,45 +71,53 @@ const RETRY_AFTER: u32 = 10;
 const NOT_TLS: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n\
 {\"error\":\"this port speaks HTTPS; write https:// before the address\",\"code\":\"https_only\"}\n";
 
-pub(super) async fn serve_http(
-    stream: TcpStream,
-    from: SocketAddr,
-    slot: Slot,
-    router: Router,
-    mut stop: watch::Receiver<bool>,
-) {
-    let (activity, evicted) = (slot.activity().clone(), slot.evicted());
-    let stream = GuardedStream::new(stream, slot);
-    tokio::select! {
-        () = http_1(stream, from, router, activity, &mut stop) => {}
-        () = evicted.notified() => {}
-    }
+/// What all ports serve, and within which limits.
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub router: Router,
+    pub connections: Connections,
+    pub counting: Arc<ClientCounting>,
 }
 
-pub(super) async fn serve_https(
+/// Serves a connection that was accepted from this address. With `tls` it serves HTTPS.
+pub(super) async fn serve(
     mut stream: TcpStream,
-    tls: TlsAcceptor,
-    from: SocketAddr,
+    mut from: SocketAddr,
     slot: Slot,
-    router: Router,
+    service: Service,
+    tls: Option<TlsAcceptor>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let (activity, evicted) = (slot.activity().clone(), slot.evicted());
+    let evicted = slot.evicted();
     let serve = async {
-        let handshake = timeout(HEAD_TIMEOUT, async {
-            let mut first = [0];
-            // A TLS record of a handshake begins with 22 (RFC 8446 5.1), a request of HTTP with a letter.
-            if stream.peek(&mut first).await.is_ok() && first[0].is_ascii_uppercase() {
-                refuse_http(&mut stream).await;
-                return None;
+        if service.counting.trusts(from.ip()) {
+            let client = timeout(HEAD_TIMEOUT, proxied::client(&mut stream, from));
+            let client = tokio::select! {
+                client = client => client,
+                () = stopping(&mut stop) => return,
+            };
+            let Ok(Ok(client)) = client else { return };
+            if client != from {
+                let counted = slot.count_for(service.counting.of_peer(client.ip()));
+                if let Err(exceeded) = counted {
+                    if tls.is_none() {
+                        refuse(&stream, exceeded);
+                    }
+                    return;
+                }
+                from = client;
             }
-            tls.accept(GuardedStream::new(stream, slot)).await.ok()
-        });
+        }
+        let (router, activity) = (service.router, slot.activity().clone());
+        let Some(tls) = tls else {
+            let stream = GuardedStream::new(stream, slot);
+            return http_1(stream, from, router, activity, &mut stop).await;
+        };
+        let handshake = timeout(HEAD_TIMEOUT, handshake(stream, slot, tls));
         let accepted = tokio::select! {
             accepted = handshake => accepted,
             () = stopping(&mut stop) => return,
         };
-        // Errors here are caused by the client: it is too slow, does not speak TLS, or does not trust the certificate.
         let Ok(Some(stream)) = accepted else { return };
         match stream.get_ref().1.alpn_protocol() {
             Some(HTTP_2) => http_2(stream, from, router, activity, &mut stop).await,
@@ -117,6 +128,21 @@ pub(super) async fn serve_https(
         () = serve => {}
         () = evicted.notified() => {}
     }
+}
+
+/// Errors are caused by the client: it is too slow, does not speak TLS, or does not trust the certificate.
+async fn handshake(
+    mut stream: TcpStream,
+    slot: Slot,
+    tls: TlsAcceptor,
+) -> Option<TlsStream<GuardedStream>> {
+    let mut first = [0];
+    // A TLS record of a handshake begins with 22 (RFC 8446 5.1), a request of HTTP with a letter.
+    if stream.peek(&mut first).await.is_ok() && first[0].is_ascii_uppercase() {
+        refuse_http(&mut stream).await;
+        return None;
+    }
+    tls.accept(GuardedStream::new(stream, slot)).await.ok()
 }
 
 async fn refuse_http(stream: &mut TcpStream) {

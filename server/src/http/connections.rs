@@ -101,6 +101,27 @@ impl Connections {
         })
     }
 
+    /// Counts an open connection, which is counted in total, for its client as well.
+    fn assign(&self, id: u64, address: Option<CountedAddress>) -> Result<(), Exceeded> {
+        let mut table = self.table();
+        let of_address = Quota {
+            total: u32::MAX,
+            ..self.0.quota
+        };
+        while let Err(exceeded) = table.counts.check(address, of_address) {
+            if !table.close_an_idle_one(address) {
+                table.refused[exceeded as usize] += 1;
+                return Err(exceeded);
+            }
+        }
+        if let Some(mut open) = table.remove(id) {
+            open.address = address;
+            table.counts.add(address);
+            table.open.insert(id, open);
+        }
+        Ok(())
+    }
+
     pub(super) fn counts(&self) -> ConnectionCounts {
         let table = self.table();
         ConnectionCounts {
@@ -142,6 +163,14 @@ impl Table {
 impl Slot {
     pub(super) fn activity(&self) -> &Activity {
         &self.activity
+    }
+
+    /// From now on the connection counts for this address: that of the client for which a proxy has opened it.
+    ///
+    /// # Errors
+    /// The address has too many connections, and none of them is idle.
+    pub(super) fn count_for(&self, address: Option<CountedAddress>) -> Result<(), Exceeded> {
+        self.connections.assign(self.id, address)
     }
 
     /// Notified when the connection has to make room for another one.
@@ -200,6 +229,28 @@ mod tests {
         let counts = connections.counts();
         assert_eq!((counts.open, counts.replaced), (0, 2));
         assert_eq!((counts.refused_by_address, counts.refused_in_total), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_a_proxy_counts_for_its_client() {
+        let connections = Connections::new(QUOTA);
+        let slots: Vec<Slot> = (0..3).map(|_| connections.admit(None).unwrap()).collect();
+        let client = from("192.0.2.1");
+        let requests = [&slots[0], &slots[1]].map(|slot| {
+            slot.count_for(client).unwrap();
+            slot.activity().begin()
+        });
+        assert_eq!(slots[2].count_for(client), Err(Exceeded::Address));
+        slots[2].count_for(from("192.0.2.2")).unwrap();
+        drop(requests);
+        slots[2].count_for(client).unwrap();
+        assert!(is_evicted(&slots[0]).await && !is_evicted(&slots[2]).await);
+        drop(slots);
+        let table = connections.table();
+        assert_eq!(
+            (table.counts.total(), table.counts.of(client.unwrap())),
+            (0, 0)
+        );
     }
 
     #[tokio::test]

@@ -74,6 +74,11 @@ pub(super) enum HttpError {
         match .0 { Exceeded::Address => " from this address", Exceeded::Total => "" }
     )]
     TooManyEventStreams(Exceeded),
+    #[error(
+        "The API is asked too often{}. Try again in a second; GET /api/events tells what changes.",
+        match .0 { Exceeded::Address => " from this address", Exceeded::Total => "" }
+    )]
+    TooOften(Exceeded),
     #[error("The stream took too long to start. Try again in a moment.")]
     Stalled,
 }
@@ -117,6 +122,8 @@ impl HttpError {
             Self::TooManyEventStreams(Exceeded::Total) => {
                 (S::SERVICE_UNAVAILABLE, Some(30), C::LimitReached)
             }
+            Self::TooOften(Exceeded::Address) => (S::TOO_MANY_REQUESTS, Some(1), C::LimitReached),
+            Self::TooOften(Exceeded::Total) => (S::SERVICE_UNAVAILABLE, Some(1), C::LimitReached),
             Self::Stalled => (S::SERVICE_UNAVAILABLE, Some(2), C::StreamSlow),
         }
     }

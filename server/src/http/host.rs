@@ -13,6 +13,7 @@ use super::error::HttpError;
 use super::router::App;
 
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Checks the host of a request, and puts it into `Host`: in HTTP/2, and in absolute form, it is a part of the URI, and `Host` does not count
 /// (RFC 9113 8.3.1, RFC 9112 3.2.2).
@@ -28,10 +29,14 @@ pub(super) fn settle<B>(request: &mut Request<B>) -> Result<(), HttpError> {
         let host = HeaderValue::try_from(authority.as_str()).map_err(|_| HttpError::BadHost)?;
         request.headers_mut().insert(header::HOST, host);
     }
-    match request.headers().get(header::HOST) {
-        // A URI without an authority has an empty one (RFC 9112 3.2).
-        Some(host) if !host.is_empty() && of_header(host).is_none() => Err(HttpError::BadHost),
-        _ => Ok(()),
+    let Some(host) = request.headers().get(header::HOST) else {
+        return Ok(());
+    };
+    // For a URI without an authority it is empty (RFC 9112 3.2).
+    let is_host = |host: &str| host.is_empty() || Host::parse(host).is_some();
+    match host.to_str().is_ok_and(is_host) {
+        true => Ok(()),
+        false => Err(HttpError::BadHost),
     }
 }
 
@@ -41,22 +46,36 @@ pub(super) fn forwarded(headers: &HeaderMap) -> Option<&str> {
     Some(value.split(',').next()?.trim())
 }
 
-pub(super) fn of_header(value: &HeaderValue) -> Option<Host> {
-    Host::parse(value.to_str().ok()?)
+/// How the client reaches this server, for links: as a trusted proxy says (`X-Forwarded-Host`, `X-Forwarded-Proto`), else by `Host`.
+#[derive(Debug)]
+pub(super) struct Reached {
+    pub(super) host: Option<Host>,
+    /// The host and port of a proxy that speaks HTTPS for this server.
+    pub(super) https_proxy: Option<String>,
 }
 
-/// The host for links: of `X-Forwarded-Host` when a trusted proxy sends it, else of `Host`.
-#[derive(Debug)]
-pub(super) struct RequestedHost(pub(super) Option<Host>);
-
-impl FromRequestParts<Arc<App>> for RequestedHost {
+impl FromRequestParts<Arc<App>> for Reached {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        let headers = &parts.headers;
         let by_proxy = peer(&parts.extensions).is_some_and(|peer| app.counting.trusts(peer));
-        let forwarded = by_proxy.then(|| forwarded(&parts.headers)).flatten();
-        let host = || of_header(parts.headers.get(header::HOST)?);
-        Ok(Self(forwarded.and_then(Host::parse).or_else(host)))
+        let forwarded = by_proxy.then(|| forwarded(headers)).flatten();
+        let own = || headers.get(header::HOST)?.to_str().ok();
+        let authority = forwarded
+            .filter(|host| Host::parse(host).is_some())
+            .or_else(own);
+        let is_https = by_proxy
+            && headers
+                .get(FORWARDED_PROTO)
+                .is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"));
+        let host = authority.and_then(Host::parse);
+        Ok(Self {
+            https_proxy: authority
+                .filter(|_| is_https && host.is_some())
+                .map(str::to_owned),
+            host,
+        })
     }
 }
 

@@ -13,7 +13,8 @@ use shared::api::{IceConfig, IceServer, IceTransportPolicy};
 use shared::hex::hex;
 
 use super::callers::{Permitted, permits};
-use super::host::RequestedHost;
+use super::host::Reached;
+use super::pace::Paced;
 use super::router::App;
 use super::streams::NO_STORE;
 use crate::config::shares_secret;
@@ -41,9 +42,10 @@ pub struct Ice {
 pub(super) async fn config(
     State(app): State<Arc<App>>,
     _: Permitted,
-    RequestedHost(host): RequestedHost,
+    _: Paced,
+    reached: Reached,
 ) -> Response {
-    let config = app.ice.config(host, SystemTime::now());
+    let config = app.ice.config(reached.host, SystemTime::now());
     (NO_STORE, Json(config)).into_response()
 }
 

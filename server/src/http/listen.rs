@@ -1,18 +1,15 @@
 //! The accept loop of a port.
 
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::client_counting::ClientCounting;
+pub use super::connection::Service;
 use super::connection::{self, stopping};
-use super::connections::Connections;
 
 /// Delay after a failed accept, usually for lack of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -22,14 +19,6 @@ const SAME_FAILURE: Duration = Duration::from_secs(60);
 
 /// Timeout for requests in progress at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What all ports serve, and within which limits.
-#[derive(Clone, Debug)]
-pub struct Service {
-    pub router: Router,
-    pub connections: Connections,
-    pub counting: Arc<ClientCounting>,
-}
 
 /// Accepts and serves until `stop` is true. Then it stops accepting, waits for requests in progress, and returns. With `tls` it serves HTTPS.
 pub async fn serve(
@@ -55,11 +44,8 @@ pub async fn serve(
                             continue;
                         }
                     };
-                    let (router, stopped) = (service.router.clone(), stopped.clone());
-                    match tls.clone() {
-                        None => connections.spawn(connection::serve_http(stream, from, slot, router, stopped)),
-                        Some(tls) => connections.spawn(connection::serve_https(stream, tls, from, slot, router, stopped)),
-                    };
+                    let (service, tls, stopped) = (service.clone(), tls.clone(), stopped.clone());
+                    connections.spawn(connection::serve(stream, from, slot, service, tls, stopped));
                     // A connection that makes room is closed by its own task.
                     tokio::task::yield_now().await;
                 }

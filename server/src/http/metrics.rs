@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use super::connections::ConnectionCounts;
 use super::router::App;
 use egress::counters::{Counter, Counters, Lateness, ShardCounters};
+use limits::Exceeded;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -53,6 +54,13 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let mut text = Exposition::default();
     viewers(&mut text, &app);
     connections(&mut text, app.connections.counts());
+    let name = "weir_api_refused_total";
+    let help =
+        "Requests of the API refused because they came too fast, by the limit that was reached.";
+    text.family(name, "counter", help);
+    for (limit, by) in [("address", Exceeded::Address), ("total", Exceeded::Total)] {
+        text.sample(name, &[("limit", limit)], app.pace.refused(by));
+    }
     shards(&mut text, app.viewers.shards());
     states(&mut text, &app);
     streams(&mut text, &app);

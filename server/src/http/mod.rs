@@ -18,6 +18,7 @@
 //! | `unread_body` | what remains of a body when the answer is ready before it was read |
 //! | `browser_policy` | what browsers may do with answers |
 //! | `cors` | cross-origin requests |
+//! | `pace` | how often the API may be asked |
 //! | `callers` | which callers may open sockets of rooms and have TURN credentials |
 //! | `host` | the host that a request names |
 //! | `content_coding` | which content coding a request gets |
@@ -27,6 +28,7 @@
 //! | [`listen`] | the accept loop of a port |
 //! | `connection` | one connection: HTTP/1.1 or HTTP/2, with timeouts |
 //! | [`connections`] | how many connections there may be, and which makes room for a new one |
+//! | `proxied` | the client of a connection that a trusted proxy opens |
 //! | `guarded_stream` | the socket of a connection |
 //! | `activity` | what a connection is doing |
 //! | [`trust`] | how a phone trusts the authority of `--tls self` |
@@ -50,8 +52,10 @@ pub mod ice;
 pub mod listen;
 mod metrics;
 mod offer;
+pub(crate) mod pace;
 pub mod page;
 mod path;
+mod proxied;
 pub mod router;
 mod session;
 mod streams;

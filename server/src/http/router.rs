@@ -11,6 +11,7 @@ use super::client_counting::ClientCounting;
 use super::connections::Connections;
 use super::events::{self, EventHub};
 use super::ice::{self, Ice};
+use super::pace::ApiPace;
 use super::page::{self, Builds};
 use super::trust::{self, Https};
 use super::{
@@ -36,6 +37,7 @@ pub struct App {
     /// STUN and TURN servers for clients.
     pub ice: Ice,
     pub callers: Callers,
+    pub(crate) pace: ApiPace,
     /// The built client.
     pub builds: Arc<Builds>,
     pub https: Option<Https>,

@@ -11,18 +11,20 @@ use axum::response::{IntoResponse, Response};
 use shared::api::{Health, StreamDetails};
 
 use super::error::HttpError;
+use super::pace::Paced;
 use super::router::App;
 use super::whep::find;
 
 /// For responses that change all the time.
 pub(super) const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn list(State(app): State<Arc<App>>, _: Paced) -> Response {
     (NO_STORE, Json(app.registry.list())).into_response()
 }
 
 pub(super) async fn one(
     State(app): State<Arc<App>>,
+    _: Paced,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, HttpError> {
     let stream = find(&app, name)?.info();
@@ -44,7 +46,7 @@ pub(super) async fn poster(
     Ok((headers, jpeg).into_response())
 }
 
-pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn health(State(app): State<Arc<App>>, _: Paced) -> Response {
     let admission = app.registry.admission();
     let limits = admission.limits();
     let refused = admission.refused().filter(|(_, times)| *times > 0);

@@ -7,7 +7,7 @@ use axum::http::{HeaderName, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::error::{HttpError, no_such_route};
-use super::host::RequestedHost;
+use super::host::Reached;
 use super::router::App;
 use crate::tls::Certificates;
 
@@ -41,13 +41,17 @@ pub(super) async fn certificate(
 pub(super) async fn page(
     State(app): State<Arc<App>>,
     uri: Uri,
-    RequestedHost(host): RequestedHost,
+    reached: Reached,
 ) -> Result<Response, HttpError> {
     let https = app.https.as_ref().ok_or_else(|| no_such_route(&uri))?;
     let fingerprint = https.certificates.fingerprint();
     let fingerprint = fingerprint.ok_or_else(|| no_such_route(&uri))?;
-    let host = host.map_or_else(|| "localhost".to_owned(), |host| host.to_string());
-    let url = format!("https://{host}:{}/", https.port);
+    let host = reached.host.map(|host| host.to_string());
+    let host = host.as_deref().unwrap_or("localhost");
+    let url = match reached.https_proxy {
+        Some(authority) => format!("https://{authority}/"),
+        None => format!("https://{host}:{}/", https.port),
+    };
     let page = PAGE
         .replace("{url}", &url)
         .replace("{fingerprint}", &fingerprint);

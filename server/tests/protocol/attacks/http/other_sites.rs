@@ -2,43 +2,10 @@
 
 use shared::api::ErrorCode;
 use testkit::{TestServer, TestViewer, Wants};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use super::{NO_PROXY, address};
+use super::{NO_PROXY, WEBSOCKET, exchange, get};
 
 const SITE: &str = "https://pages.example";
-const WEBSOCKET: &str = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
-/// The answer to a request of these octets: its status, and its head and what came with it.
-async fn exchange(server: &TestServer, request: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address(&server.url)).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    let has_ended = |answer: &[u8]| {
-        let text = String::from_utf8_lossy(answer);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            return false;
-        };
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        body.len() >= length.map_or(0, |length| length.parse().unwrap())
-    };
-    while !has_ended(&answer) {
-        let read = timeout(testkit::PATIENCE, stream.read_buf(&mut answer));
-        assert!(read.await.unwrap().unwrap() > 0, "{request}: it ends early");
-    }
-    let text = String::from_utf8(answer).unwrap();
-    let status = text.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, text)
-}
-
-/// `GET` with these fields, each with its line end.
-async fn get(server: &TestServer, path: &str, fields: &str) -> (u16, String) {
-    exchange(server, &format!("GET {path} HTTP/1.1\r\n{fields}\r\n")).await
-}
 
 /// As a browser asks before: whether the page may send this.
 async fn preflight(server: &TestServer, path: &str, origin: &str) -> String {
@@ -138,7 +105,7 @@ async fn pages_of_any_origin_watch_and_have_no_rooms() {
             offer.len()
         );
         let request = format!("POST /offer HTTP/1.1\r\n{fields}\r\n{offer}");
-        let (status, answer) = exchange(&server, &request).await;
+        let (status, answer) = exchange(&server, request).await;
         assert_eq!(status, 200, "{answer}");
         viewer.leave().await;
         let fields = format!("Host: 127.0.0.1:8000\r\nOrigin: {origin}\r\n");
@@ -249,7 +216,7 @@ async fn relay_credentials_are_linked_for_callers_that_may_have_them() {
             ("Host: evil.example\r\n".to_owned(), false),
         ] {
             let request = format!("OPTIONS {path} HTTP/1.1\r\n{fields}\r\n");
-            let (status, answer) = exchange(&server, &request).await;
+            let (status, answer) = exchange(&server, request).await;
             assert_eq!(status, 204, "{answer}");
             assert!(answer.contains("<stun:stun.example.org>"), "{answer}");
             let has_credential = answer.contains("credential=");
