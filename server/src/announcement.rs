@@ -1,10 +1,12 @@
 //! What the program prints on standard output at the start.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use server::Server;
 use server::tls::Tls;
+use shared::printable::printable;
 
 /// Streams listed at the start.
 const MAX_LISTED: usize = 10;
@@ -24,10 +26,10 @@ pub(crate) fn announcement(http: SocketAddr, server: &Server) -> String {
         text.push_str(&announcement_of_https(http, tls, &addresses));
     }
     let streams = server.registry().list().streams;
-    let names: Vec<&str> = streams
+    let names: Vec<Cow<'_, str>> = streams
         .iter()
         .take(MAX_LISTED)
-        .map(|stream| stream.name.as_str())
+        .map(|stream| printable(&stream.name))
         .collect();
     match streams.len() - names.len() {
         _ if names.is_empty() => {

@@ -39,7 +39,8 @@ pub struct Config {
     #[arg(value_name = "SOURCE", value_parser = source)]
     pub sources: Vec<SourceConfig>,
 
-    /// Address and port of the web page and the API. Example: --listen 127.0.0.1:9000
+    /// Address and port of the web page and the API. On a loopback address, and without --public-ip, media and TURN are for this
+    /// machine only as well. Example: --listen 127.0.0.1:9000
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8000")]
     pub listen: SocketAddr,
 
@@ -123,6 +124,10 @@ pub struct Config {
     #[arg(skip = GRACE)]
     pub grace: Duration,
 
+    /// Not a flag: where media and TURN are, whatever `listen` says.
+    #[arg(skip)]
+    pub loopback: Option<bool>,
+
     /// Not a flag: further limits of rooms.
     #[arg(skip)]
     pub room_limits: RoomLimits,
@@ -159,12 +164,25 @@ impl Config {
             ));
         }
         match self.ice_servers.iter().find(|server| shares_secret(server)) {
-            Some(server) if self.turn.secret.is_none() => Err(format!(
+            Some(server) if self.turn.secret().is_none() => Err(format!(
                 "{} needs a user and a password (turn:user:password@host), or --turn-secret with the secret that it shares with this server",
                 server.urls.join(", ")
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Whether media and TURN are on loopback addresses only: nobody else reaches the page either.
+    pub fn stays_on_loopback(&self) -> bool {
+        let alone = self.listening().all(|ip| ip.is_loopback()) && self.public_ip.is_none();
+        self.loopback.unwrap_or(alone)
+    }
+
+    /// The addresses of HTTP and, with `--tls`, HTTPS.
+    pub fn listening(&self) -> impl Iterator<Item = IpAddr> {
+        let tls = self.tls.tls.is_some().then_some(self.tls.tls_listen);
+        let all = [Some(self.listen), tls].into_iter().flatten();
+        all.map(|address| address.ip())
     }
 
     /// Number of shards: as given, or one per core.

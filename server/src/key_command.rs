@@ -7,6 +7,7 @@ use access::key::unix_seconds;
 use access::{Key, KeyRecord, Store, StreamName, lifetime};
 use anyhow::{Context, Result, bail};
 use server::config::StateFlag;
+use shared::printable::{printable, printable_lines};
 
 /// Keys of publishers.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -57,11 +58,13 @@ pub(crate) fn run(command: KeyCommand, output: &mut impl Write) -> Result<()> {
             let store = open(&new.state)?;
             let key = make(&store, &new.stream, new.name, new.valid_for)?;
             let server = new.server.trim_end_matches('/');
-            output.write_all(introduction(&new.stream, &key, server).as_bytes())?;
+            let text = introduction(&new.stream, &key, server);
+            output.write_all(printable_lines(&text).as_bytes())?;
         }
         KeyCommand::List { state } => {
             let keys = open(&state)?.read()?;
-            output.write_all(list(&keys, SystemTime::now()).as_bytes())?;
+            let text = list(&keys, SystemTime::now());
+            output.write_all(printable_lines(&text).as_bytes())?;
         }
         KeyCommand::Revoke { ids, state } => {
             let store = open(&state)?;
@@ -69,7 +72,8 @@ pub(crate) fn run(command: KeyCommand, output: &mut impl Write) -> Result<()> {
             for id in ids {
                 let revoked = store.remove(&id)?;
                 for key in &revoked {
-                    writeln!(output, "Revoked {id}, a key of {}.", key.stream)?;
+                    let stream = printable(key.stream.as_str());
+                    writeln!(output, "Revoked {id}, a key of {stream}.")?;
                 }
                 if revoked.is_empty() {
                     unknown.push(id);

@@ -100,20 +100,26 @@ impl Server {
         let streams = config.publish.streams();
         let streams = streams.map_err(|error| OpenError::Config(error.to_string()))?;
         let keys = Keys::open(streams, config.publish.state.store());
+        let loopback = config.stays_on_loopback();
+        let addresses = match loopback {
+            true => net::loopback_addresses(),
+            false => net::local_addresses(),
+        };
         let viewers = Viewers::new(&Options {
             udp_port: config.udp_port,
             public_ip: config.public_ip,
+            loopback,
             shards: config.shard_count(),
             tcp: config.ice_tcp == Switch::On,
             full_ice: config.ice == IceMode::Full,
         })?;
         let folder = config.publish.state.folder().map(StateFolder::new);
         let tls = Tls::open(&config.tls, folder, config.public_ip)?;
-        let secret = config.turn.secret.clone().unwrap_or_else(Secret::random);
+        let secret = config.turn.secret().cloned().unwrap_or_else(Secret::random);
         let turn = match config.turn.switch {
             Switch::Off => None,
             Switch::On => Some(Arc::new(Turn::open(turn::Options {
-                addresses: net::local_addresses().map_err(OpenError::Interfaces)?,
+                addresses: addresses.map_err(OpenError::Interfaces)?,
                 port: config.turn.port,
                 ports: config.turn.ports,
                 secret: secret.clone(),
@@ -168,13 +174,13 @@ impl Server {
             },
             rooms: rooms.clone(),
             callers: callers::rules(config).map_err(OpenError::Interfaces)?,
+            pace: ApiPace::new(Instant::now()),
             builds: Arc::new(Builds::open(config.dist.clone())),
             https: tls.as_ref().map(|tls| Https {
                 certificates: tls.certificates().clone(),
                 port: tls.address().port(),
             }),
             started: Instant::now(),
-            pace: ApiPace::new(Instant::now()),
         });
         Ok(Self {
             registry,

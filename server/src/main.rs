@@ -2,6 +2,7 @@
 
 mod announcement;
 mod key_command;
+mod log;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -16,14 +17,10 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::Server;
 use server::config::Config;
+use shared::printable::printable_lines;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::prelude::*;
-
-/// Crates that log protocol errors of clients for each packet. An explicit filter by module can show them.
-const QUIET: &str = ",rtc=off,webrtc=off,stun_types=off,turn_types=off";
 
 /// Open files: enough for every socket that the default limits allow.
 const MAX_FILES: u64 = 65_536;
@@ -72,7 +69,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", printable_lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
@@ -87,7 +84,8 @@ fn this_program() -> PathBuf {
 }
 
 fn run(config: Config) -> Result<()> {
-    start_log(&config.log)?;
+    log::start(&config.log)?;
+    warn_as_root();
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -142,7 +140,8 @@ async fn serve(config: Config) -> Result<()> {
     if std::io::stdout().is_terminal() {
         for (stream, key) in make_missing_keys(&config, &server) {
             let server = format!("http://localhost:{}", address.port());
-            keys.push_str(&format!("\n{}", introduction(&stream, &key, &server)));
+            let text = introduction(&stream, &key, &server);
+            keys.push_str(&format!("\n{}", printable_lines(&text)));
         }
     }
     for stream in server.publishing().keys().without_key() {
@@ -180,6 +179,15 @@ fn make_missing_keys(config: &Config, server: &Server) -> Vec<(StreamName, Key)>
     made
 }
 
+/// A fault in the server, or in FFmpeg, which reads files of others, then has the whole machine.
+fn warn_as_root() {
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!(
+            "the server runs as root, which it does not need: run it as a user who may read its files (systemd: DynamicUser=yes; Docker: --user 1000)"
+        );
+    }
+}
+
 /// Raises the soft limit of open files, often 1024, up to the hard limit (setrlimit(2)): every socket is a file.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
@@ -192,61 +200,5 @@ fn raise_file_limit() {
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
             tracing::warn!(%error, ?limit.current, "the limit of open files could not be raised; it may be too low for many viewers");
         }
-    }
-}
-
-fn start_log(filter: &str) -> Result<()> {
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    tracing_subscriber::registry()
-        .with(log_filter(filter)?)
-        .with(lines)
-        .init();
-    Ok(())
-}
-
-fn log_filter(filter: &str) -> Result<Targets> {
-    // A filter by module is used unchanged.
-    let directives = if filter.contains(['=', ',']) {
-        filter.to_owned()
-    } else {
-        format!("{filter}{QUIET}")
-    };
-    directives
-        .parse()
-        .with_context(|| format!("--log {filter} is not a filter; try --log info"))
-}
-
-#[cfg(test)]
-mod tests {
-    use tracing::Level;
-
-    use super::*;
-
-    #[test]
-    fn a_level_shows_all_modules_but_those_that_log_each_packet() {
-        for level in ["info", "INFO"] {
-            let filter = log_filter(level).expect("a level");
-            assert!(filter.would_enable("server::http", &Level::INFO));
-            assert!(!filter.would_enable("server::http", &Level::DEBUG));
-            assert!(!filter.would_enable("rtc_dtls::conn", &Level::ERROR));
-        }
-        let filter = log_filter("off").expect("a level");
-        assert!(!filter.would_enable("server::http", &Level::ERROR));
-    }
-
-    #[test]
-    fn a_filter_by_module_is_used_unchanged() {
-        let filter = log_filter("warn,rtc_dtls=trace,connection=debug").expect("a filter");
-        assert!(filter.would_enable("rtc_dtls::conn", &Level::TRACE));
-        assert!(filter.would_enable("connection::session", &Level::DEBUG));
-        assert!(!filter.would_enable("server::http", &Level::INFO));
-    }
-
-    #[test]
-    fn what_is_no_filter_is_refused_with_an_example() {
-        let error = log_filter("server=loud").expect_err("no such level");
-        assert!(error.to_string().contains("try --log info"), "{error}");
     }
 }

@@ -1,5 +1,7 @@
 //! Names of offered and received files. A name that is too long loses the end of its stem, never its ending.
 
+use super::printable::is_unprintable;
+
 /// Limit on a name, in bytes of UTF-8: that of common file systems.
 pub const MAX_FILE_NAME: usize = 255;
 /// Limit on the name of a received file: leaves room for ` (9999)` and `.part`, or for what a browser appends (`.crdownload`).
@@ -70,7 +72,7 @@ pub fn safe(name: &str) -> String {
     let clean: String = last
         .chars()
         .map(|c| {
-            if c.is_control() || r#"<>:"|?*"#.contains(c) || is_bidi(c) {
+            if is_unprintable(c) || r#"<>:"|?*"#.contains(c) {
                 '_'
             } else {
                 c
@@ -84,11 +86,6 @@ pub fn safe(name: &str) -> String {
         "" => "file".to_owned(),
         name => name.to_owned(),
     }
-}
-
-/// Bidirectional control characters, which can make `gpj.exe` look like `exe.jpg`.
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
 #[cfg(test)]

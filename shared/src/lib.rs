@@ -20,6 +20,7 @@
 //! | [`transfer`] | progress, integrity and speed of a file transfer |
 //! | [`ice_candidate`] | candidates in descriptions of other clients: well-formed, of a bounded number |
 //! | [`hex`] | bytes as hexadecimal text |
+//! | [`printable`] | text of others for a terminal or a log |
 //! | [`retry`] | when what failed is tried again: a back-off with jitter |
 //! | [`safety`] | the code that two users compare to exclude a man-in-the-middle |
 
@@ -38,6 +39,7 @@ pub mod ice_candidate;
 pub mod negotiation;
 mod peer_id;
 pub mod plain_text;
+pub mod printable;
 mod publisher_info;
 pub mod retry;
 mod room_password;

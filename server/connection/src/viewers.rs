@@ -49,6 +49,8 @@ pub struct Options {
     pub udp_port: u16,
     /// An address that is forwarded to this machine; offered before the addresses of its interfaces.
     pub public_ip: Option<IpAddr>,
+    /// The ports are on loopback addresses only.
+    pub loopback: bool,
     /// Threads that send media, each through a UDP port of its own: `udp_port` and those after it. At least 1.
     pub shards: usize,
     /// Accept viewers over ICE-TCP (RFC 6544) as well, on the same port numbers.
@@ -67,6 +69,7 @@ struct Inner {
     shards: Vec<Arc<ShardCounters>>,
     sessions: Sessions<Session>,
     publishers: Publishers,
+    loopback: bool,
 }
 
 /// What a viewer asks for.
@@ -105,6 +108,11 @@ impl Viewers {
         tested.map_err(|error| SetupError::Encryption(error.to_string()))?;
         let identity = Identity::generate();
         let identity = identity.map_err(|error| SetupError::Certificate(error.to_string()))?;
+        let addresses = match options.loopback {
+            true => net::loopback_addresses(),
+            false => net::local_addresses(),
+        };
+        let addresses = addresses.map_err(NetError::Interfaces)?;
         let mut members = Vec::new();
         for number in 0..options.shards.max(1) {
             let port = match options.udp_port {
@@ -113,7 +121,7 @@ impl Viewers {
                     u16::try_from(usize::from(first) + number).map_err(|_| NetError::NoneFree)?
                 }
             };
-            let port = Port::bind(port, options.public_ip, options.tcp)?;
+            let port = Port::bind_on(&addresses, port, options.public_ip, options.tcp)?;
             let shard = Shard::start(format!("shard {number}"), port);
             let shard = shard.map_err(SetupError::Thread)?;
             let name = format!("connections {number}");
@@ -128,6 +136,7 @@ impl Viewers {
         Ok(Self(Arc::new(Inner {
             publishers: Publishers::new(Arc::clone(&host)),
             host,
+            loopback: options.loopback,
             shards,
             sessions: Sessions::default(),
         })))
@@ -145,6 +154,9 @@ impl Viewers {
 
     /// Follows the addresses of this machine until the future is dropped: new viewers are offered the present ones.
     pub async fn follow_addresses(&self) {
+        if self.0.loopback {
+            return;
+        }
         self.0.host.pool.follow_addresses().await;
     }
 

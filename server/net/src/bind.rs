@@ -48,19 +48,28 @@ pub fn local_addresses() -> io::Result<Vec<IpAddr>> {
     Ok(addresses)
 }
 
+/// The loopback addresses of this machine, for a server that nobody else may reach.
+pub fn loopback_addresses() -> io::Result<Vec<IpAddr>> {
+    let mut addresses = local_addresses()?;
+    addresses.retain(IpAddr::is_loopback);
+    if addresses.is_empty() {
+        addresses.push(Ipv4Addr::LOCALHOST.into());
+    }
+    Ok(addresses)
+}
+
 /// Sorts addresses: those that a peer on another machine may reach come first.
 pub(super) fn rank(ip: &IpAddr) -> (bool, bool) {
     (ip.is_loopback(), ip.is_ipv6())
 }
 
-/// Opens `port` (0: a free one) on every address of this machine; all sockets have the same port number.
-pub(super) fn bind(port: u16) -> Result<Vec<Bound>, NetError> {
-    let addresses = local_addresses().map_err(NetError::Interfaces)?;
+/// Opens `port` (0: a free one) on each of these addresses; all sockets have the same port number.
+pub(super) fn bind(addresses: &[IpAddr], port: u16) -> Result<Vec<Bound>, NetError> {
     // A port that is free on the first address may be taken on another one.
     let attempts = if port == 0 { 20 } else { 1 };
     let mut outcome = Err(NetError::NoneFree);
     for _ in 0..attempts {
-        outcome = try_bind(&addresses, port);
+        outcome = try_bind(addresses, port);
         if !matches!(outcome, Err(NetError::Taken { .. })) {
             break;
         }

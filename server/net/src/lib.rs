@@ -36,6 +36,6 @@ mod unidentified;
 mod routes_tests;
 
 pub use arrival::Arrival;
-pub use bind::{NetError, local_addresses};
+pub use bind::{NetError, local_addresses, loopback_addresses};
 pub use port::Port;
 pub use route::{Path, Route};

@@ -12,7 +12,7 @@ use std::time::Instant;
 use tokio::sync::{Notify, mpsc};
 
 use super::arrival::{self, Arrival, ArrivalQueue};
-use super::bind::{NetError, bind, rank};
+use super::bind::{NetError, bind, local_addresses, rank};
 use super::candidates;
 use super::datagram::DatagramKind;
 use super::peer::{Dispatched, PeerState};
@@ -55,12 +55,26 @@ impl Port {
     /// # Errors
     /// The port is taken, or cannot be opened on an address.
     pub fn bind(port: u16, public: Option<IpAddr>, tcp: bool) -> Result<Arc<Self>, NetError> {
+        let addresses = local_addresses().map_err(NetError::Interfaces)?;
+        Self::bind_on(&addresses, port, public, tcp)
+    }
+
+    /// As [`Self::bind`], on these addresses.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn bind_on(
+        addresses: &[IpAddr],
+        port: u16,
+        public: Option<IpAddr>,
+        tcp: bool,
+    ) -> Result<Arc<Self>, NetError> {
         let mut sockets = Sockets::new(SocketOptions {
             tcp,
             any_tcp_port: port == 0,
         });
         let mut number = port;
-        for (address, io) in bind(port)? {
+        for (address, io) in bind(addresses, port)? {
             number = address.port();
             sockets.add(address, io)?;
         }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use shared::printable::printable;
 use shared::signaling::PeerKind;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -181,15 +182,9 @@ fn indented(text: &str) -> String {
     lines.join("\n      ")
 }
 
-/// Without control characters: names and texts of others must not control the terminal.
+/// Names and texts of others must not control the terminal.
 fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
+    printable(&text.replace('\t', " ")).into_owned()
 }
 
 #[cfg(test)]

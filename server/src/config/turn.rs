@@ -1,5 +1,7 @@
 //! Flags of the embedded STUN and TURN server.
 
+use std::fs;
+
 use turn::{Limits, PortRange, Secret};
 
 /// The embedded STUN and TURN server, for clients behind NATs.
@@ -31,7 +33,16 @@ pub struct TurnFlags {
         env = "WEIR_TURN_SECRET",
         hide_env_values = true
     )]
-    pub secret: Option<Secret>,
+    secret: Option<Secret>,
+
+    /// The same in a file: unlike a command line, it can be hidden from other users of this machine. Example: --turn-secret-file /etc/weir/turn.secret
+    #[arg(
+        long = "turn-secret-file",
+        value_name = "FILE",
+        conflicts_with = "secret",
+        value_parser = secret_of_file
+    )]
+    secret_of_file: Option<Secret>,
 
     /// Relay to private addresses as well, including this machine. For tests and closed networks.
     #[arg(long = "turn-allow-private")]
@@ -73,7 +84,19 @@ pub enum Switch {
     Off,
 }
 
+/// The only line of a file.
+fn secret_of_file(path: &str) -> Result<Secret, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))?;
+    let secret = text.trim().parse::<Secret>();
+    secret.map_err(|error| format!("it does not hold a secret: {error}"))
+}
+
 impl TurnFlags {
+    /// Of the command line, of the environment or of a file.
+    pub fn secret(&self) -> Option<&Secret> {
+        self.secret.as_ref().or(self.secret_of_file.as_ref())
+    }
+
     pub fn limits(&self) -> Limits {
         let all = self.max_allocations as usize;
         Limits {
@@ -82,6 +105,82 @@ impl TurnFlags {
             per_address: Limits::of_address(all),
             user_rate: u64::from(self.user_rate) * 1_000_000 / 8,
             address_rate: u64::from(self.address_rate) * 1_000_000 / 8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn parse(arguments: &[&str]) -> Result<Config, String> {
+        let config = Config::try_parse_from([&["server"], arguments].concat());
+        config.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_secret_may_be_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (good, short) = (file("good", "north-by-northwest\n"), file("short", "abc\n"));
+        let config = parse(&["--turn-secret-file", &good]).unwrap();
+        let expected: Secret = "north-by-northwest".parse().unwrap();
+        let now = std::time::SystemTime::UNIX_EPOCH;
+        let issued = |secret: &Secret| secret.issue("x", std::time::Duration::ZERO, now).password;
+        assert_eq!(config.turn.secret().map(issued), Some(issued(&expected)));
+        assert!(!format!("{config:?}").contains("north"));
+        for (arguments, sentence) in [
+            (&["--turn-secret-file", &short][..], "8 characters"),
+            (&["--turn-secret-file", "/no/such/file"], "cannot be read"),
+            (
+                &["--turn-secret-file", &good, "--turn-secret", "12345678"],
+                "cannot be used with",
+            ),
+        ] {
+            let error = parse(arguments).unwrap_err();
+            assert!(
+                error.contains(sentence) && !error.contains("abc"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_nobody_else_reaches_stays_on_loopback() {
+        for (arguments, stays) in [
+            (&[][..], false),
+            (&["--listen", "127.0.0.1:8000"], true),
+            (&["--listen", "[::1]:8000"], true),
+            (&["--listen", "192.168.1.5:8000"], false),
+            (
+                &["--listen", "127.0.0.1:8000", "--public-ip", "203.0.113.5"],
+                false,
+            ),
+            (&["--listen", "127.0.0.1:8000", "--tls", "self"], false),
+            (
+                &[
+                    "--listen",
+                    "127.0.0.1:8000",
+                    "--tls",
+                    "self",
+                    "--tls-listen",
+                    "127.0.0.1:8443",
+                ],
+                true,
+            ),
+        ] {
+            assert_eq!(
+                parse(arguments).unwrap().stays_on_loopback(),
+                stays,
+                "{arguments:?}"
+            );
         }
     }
 }

@@ -22,15 +22,15 @@ use crate::tls::Names;
 /// The addresses of this machine cannot be listed.
 pub(crate) fn rules(config: &Config) -> io::Result<Callers> {
     let own = Names::of_this_machine(None)?;
-    let listen = config.listen.ip();
-    let is_reached = match listen.is_unspecified() {
-        false => is_public(listen),
-        // Machines of homes have global addresses of IPv6 as well.
-        true => own
-            .addresses
-            .iter()
-            .any(|ip| ip.is_ipv4() && is_public(*ip)),
-    };
+    // Machines of homes have global addresses of IPv6 as well.
+    let mut own_ipv4 = own.addresses.iter().filter(|ip| ip.is_ipv4());
+    let has_public = own_ipv4.any(|ip| is_public(*ip));
+    let is_reached = config
+        .listening()
+        .any(|listen| match listen.is_unspecified() {
+            true => has_public,
+            false => is_public(listen),
+        });
     let flags = &config.callers;
     let hosts = own.dns.into_iter().chain(flags.hosts.iter().cloned());
     let is_public = is_reached || config.public_ip.is_some();

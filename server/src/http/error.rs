@@ -272,6 +272,11 @@ pub(super) async fn method_not_allowed(method: Method) -> HttpError {
 }
 
 pub(super) fn no_such_route(uri: &Uri) -> HttpError {
+    let path = match uri.path() {
+        // What follows may be the secret of a session.
+        path if path.starts_with("/session/") => "/session/…",
+        path => path,
+    };
     // A long path is not echoed completely.
-    HttpError::NoSuchRoute(uri.path().chars().take(100).collect())
+    HttpError::NoSuchRoute(path.chars().take(100).collect())
 }

@@ -61,6 +61,8 @@ impl TestServer {
     async fn run(address: &str, mut config: Config) -> Self {
         let listener = TcpListener::bind(address).await.expect("a free port");
         config.listen = listener.local_addr().expect("bound");
+        // Firefox does not connect to loopback addresses.
+        config.loopback = Some(false);
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let server = Server::open(&config).expect("free ports");
         let (viewers, registry) = (server.viewers().clone(), server.registry().clone());

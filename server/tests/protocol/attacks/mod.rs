@@ -14,6 +14,7 @@ mod redirected_media;
 mod relay;
 mod relayed_floods;
 mod restart_flood;
+mod rights;
 mod rooms;
 mod silent_connections;
 mod stray_datagrams;
