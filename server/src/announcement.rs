@@ -38,6 +38,9 @@ pub(crate) fn announcement(http: SocketAddr, server: &Server) -> String {
         0 => text.push_str(&format!("Streams: {}\n", names.join(", "))),
         more => text.push_str(&format!("Streams: {}, and {more} more\n", names.join(", "))),
     }
+    if let Some(address) = server.metrics_address() {
+        text.push_str(&format!("Counters: http://{address}/metrics\n"));
+    }
     let ports: BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
     text.push_str(&format!(

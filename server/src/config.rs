@@ -2,6 +2,7 @@
 
 mod callers;
 mod limits;
+mod metrics;
 mod publish;
 mod rooms;
 mod tls;
@@ -18,6 +19,7 @@ use shared::api::IceServer;
 
 pub use self::callers::CallerFlags;
 pub use self::limits::LimitFlags;
+pub use self::metrics::MetricsFlags;
 pub use self::publish::{PublishFlags, PublishedStream, StateFlag};
 pub use self::rooms::RoomFlags;
 pub use self::tls::{CertificateFiles, TlsFlags, TlsSource};
@@ -106,6 +108,9 @@ pub struct Config {
 
     #[command(flatten)]
     pub limits: LimitFlags,
+
+    #[command(flatten)]
+    pub metrics: MetricsFlags,
 
     #[command(flatten)]
     pub publish: PublishFlags,

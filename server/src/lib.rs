@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 use shared::api::IceTransportPolicy;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::config::{Config, IceMode, Switch};
 use crate::http::callers;
@@ -44,13 +45,14 @@ use crate::http::connections::Connections;
 use crate::http::events::EventHub;
 use crate::http::ice::Ice;
 use crate::http::listen::{Service, serve as serve_port};
+use crate::http::listing::Listing;
 use crate::http::pace::ApiPace;
 use crate::http::page::Builds;
-use crate::http::router::{App, router};
+use crate::http::router::{App, metrics_router, router};
 use crate::http::trust::Https;
 use crate::publishing::{Keys, Limits, Publishing};
 use crate::tls::{Tls, TlsError};
-use access::StateFolder;
+use access::{Key, StateFolder};
 use connection::Viewers;
 use connection::{Options, SetupError};
 use room::registry::{RoomLimits, RoomRegistry};
@@ -69,6 +71,8 @@ pub struct Server {
     rooms: RoomRegistry,
     publishing: Publishing,
     tls: Option<Tls>,
+    /// The port of `--metrics-listen`.
+    metrics: Option<TcpListener>,
     app: Arc<App>,
 }
 
@@ -83,6 +87,11 @@ pub enum OpenError {
     Turn(#[from] TurnError),
     #[error("{0}.")]
     Tls(#[from] TlsError),
+    #[error("Cannot listen on {address}: {error}; choose another address with --metrics-listen.")]
+    Metrics {
+        address: SocketAddr,
+        error: std::io::Error,
+    },
     #[error("The addresses of this machine cannot be listed: {0}.")]
     Interfaces(std::io::Error),
     /// Contradictory flags.
@@ -115,6 +124,14 @@ impl Server {
         })?;
         let folder = config.publish.state.folder().map(StateFolder::new);
         let tls = Tls::open(&config.tls, folder, config.public_ip)?;
+        let metrics = config.metrics.listen.map(|address| {
+            let listener = std::net::TcpListener::bind(address).and_then(|listener| {
+                listener.set_nonblocking(true)?;
+                TcpListener::from_std(listener)
+            });
+            listener.map_err(|error| OpenError::Metrics { address, error })
+        });
+        let metrics = metrics.transpose()?;
         let secret = config.turn.secret().cloned().unwrap_or_else(Secret::random);
         let turn = match config.turn.switch {
             Switch::Off => None,
@@ -175,6 +192,8 @@ impl Server {
             rooms: rooms.clone(),
             callers: callers::rules(config).map_err(OpenError::Interfaces)?,
             pace: ApiPace::new(Instant::now()),
+            listing: Listing::new(registry.clone()),
+            metrics_token: config.metrics.token.as_ref().map(Key::hash),
             builds: Arc::new(Builds::open(config.dist.clone())),
             https: tls.as_ref().map(|tls| Https {
                 certificates: tls.certificates().clone(),
@@ -189,6 +208,7 @@ impl Server {
             rooms,
             publishing,
             tls,
+            metrics,
             app,
         })
     }
@@ -201,6 +221,11 @@ impl Server {
     /// HTTPS, with `--tls`.
     pub fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
+    }
+
+    /// Where the counters are, with `--metrics-listen`.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
     }
 
     pub fn viewers(&self) -> &Viewers {
@@ -234,22 +259,27 @@ impl Server {
         let service = Service {
             connections: self.app.connections.clone(),
             counting: self.app.counting.clone(),
-            router: router(self.app),
+            router: router(self.app.clone()),
         };
         let https = self.tls.map(Tls::into_parts).and_then(|parts| {
             let parts = parts.inspect_err(|error| tracing::error!(%error, "there is no HTTPS"));
             parts.ok()
         });
-        let mut listening = tokio::spawn(async move {
-            let http = serve_port(listener, None, service.clone(), stopped.clone());
-            match https {
-                None => http.await,
-                Some((listener, config)) => {
-                    let https = serve_port(listener, Some(config.into()), service, stopped);
-                    tokio::join!(http, https);
-                }
-            }
-        });
+        let mut ports = JoinSet::new();
+        if let Some((listener, config)) = https {
+            let tls = Some(config.into());
+            ports.spawn(serve_port(listener, tls, service.clone(), stopped.clone()));
+        }
+        if let Some(listener) = self.metrics {
+            let router = metrics_router(self.app);
+            let service = Service {
+                router,
+                ..service.clone()
+            };
+            ports.spawn(serve_port(listener, None, service, stopped.clone()));
+        }
+        ports.spawn(serve_port(listener, None, service, stopped));
+        let mut listening = tokio::spawn(ports.join_all());
         let sweeps = tokio::spawn(self.rooms.clone().run_sweeps());
         let viewers = self.viewers.clone();
         let addresses = tokio::spawn(async move { viewers.follow_addresses().await });

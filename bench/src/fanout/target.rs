@@ -1,5 +1,7 @@
 //! The measured server: Weir, or a third-party server that is running already.
 
+use std::net::TcpListener;
+
 use anyhow::{Context, Result};
 
 use super::cores::Cores;
@@ -48,13 +50,17 @@ impl Target {
             .path
             .to_str()
             .context("the path of the video is not UTF-8")?;
-        let server = start_server(&program, FLAGS, &format!("{STREAM}={file}"));
+        let free = TcpListener::bind("127.0.0.1:0")?;
+        let counters = free.local_addr()?.to_string();
+        drop(free);
+        let flags = [FLAGS, &["--metrics-listen", &counters]].concat();
+        let server = start_server(&program, &flags, &format!("{STREAM}={file}"));
         cores.enter_viewers()?;
         let server = server?;
         Ok(Self {
             name: name.to_owned(),
             whep: format!("{}/whep/{STREAM}", server.url),
-            metrics: Some(format!("{}/metrics", server.url)),
+            metrics: Some(format!("http://{counters}/metrics")),
             process: Some(server.child.id()),
             server: Some(server),
         })

@@ -12,7 +12,7 @@ use flate2::{Compression, write::GzEncoder};
 use super::content_coding::{Coding, choose};
 
 /// Bytes. What is smaller fits into one packet in any case.
-const FLOOR: u64 = 1_000;
+pub(super) const FLOOR: usize = 1_000;
 /// Bytes. What is larger is compressed on a thread where it delays nothing else.
 const QUICK: usize = 64 * 1024;
 
@@ -30,7 +30,7 @@ pub(super) async fn compress(mut request: Request, next: Next) -> Response {
     }
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.headers_mut().append(header::VARY, vary);
-    let is_large = response.body().size_hint().exact() >= Some(FLOOR);
+    let is_large = response.body().size_hint().exact() >= Some(FLOOR as u64);
     if !is_large || coding != Some(Coding::Gzip) {
         return response;
     }
@@ -61,7 +61,7 @@ fn is_text(headers: &HeaderMap) -> bool {
 }
 
 /// `None`: no thread was free for it, because the server is stopping.
-async fn gzip(bytes: Bytes) -> Option<Vec<u8>> {
+pub(super) async fn gzip(bytes: Bytes) -> Option<Vec<u8>> {
     let is_quick = bytes.len() <= QUICK;
     let work = move || {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());

@@ -33,7 +33,7 @@ pub(super) enum HttpError {
     #[error("There is no such session: it has ended or never existed. Send a new offer.")]
     NoSuchSession,
     #[error(
-        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /whip, /whip/STREAM, /session/SECRET, /ws, /api/streams, /api/events, /api/ice, /api/health and /metrics."
+        "Nothing is at {0}. The routes are /offer, /whep/STREAM, /whip, /whip/STREAM, /session/SECRET, /ws, /api/streams, /api/events, /api/ice and /api/health."
     )]
     NoSuchRoute(String),
     #[error("{0} is not allowed here; the Allow header lists the allowed methods.")]
@@ -79,6 +79,14 @@ pub(super) enum HttpError {
         match .0 { Exceeded::Address => " from this address", Exceeded::Total => "" }
     )]
     TooOften(Exceeded),
+    #[error(
+        "The counters are not served here. The owner of the server reads them at --metrics-listen, or here with --metrics-token @FILE."
+    )]
+    NoMetrics,
+    #[error("Send the token of --metrics-token: Authorization: Bearer TOKEN.")]
+    MetricsTokenRequired,
+    #[error("This is not the token of --metrics-token.")]
+    WrongMetricsToken,
     #[error("The stream took too long to start. Try again in a moment.")]
     Stalled,
 }
@@ -124,6 +132,9 @@ impl HttpError {
             }
             Self::TooOften(Exceeded::Address) => (S::TOO_MANY_REQUESTS, Some(1), C::LimitReached),
             Self::TooOften(Exceeded::Total) => (S::SERVICE_UNAVAILABLE, Some(1), C::LimitReached),
+            Self::NoMetrics => (S::NOT_FOUND, None, C::NoSuchRoute),
+            Self::MetricsTokenRequired => (S::UNAUTHORIZED, None, C::KeyRequired),
+            Self::WrongMetricsToken => (S::UNAUTHORIZED, None, C::UnknownKey),
             Self::Stalled => (S::SERVICE_UNAVAILABLE, Some(2), C::StreamSlow),
         }
     }

@@ -8,11 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
+use super::callers::Permitted;
 use super::connections::ConnectionCounts;
+use super::error::HttpError;
+use super::pace::Paced;
 use super::router::App;
+use super::whip::bearer;
+use access::Key;
 use egress::counters::{Counter, Counters, Lateness, ShardCounters};
 use limits::Exceeded;
 
@@ -50,9 +55,34 @@ const COLUMNS: [Column; 8] = [
     ),
 ];
 
-pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+/// Beside the page: for who has the token.
+///
+/// # Errors
+/// There is no token, or the request has another one.
+pub(super) async fn by_token(
+    State(app): State<Arc<App>>,
+    _: Paced,
+    headers: HeaderMap,
+) -> Result<Response, HttpError> {
+    let token = app.metrics_token.as_ref().ok_or(HttpError::NoMetrics)?;
+    let given = bearer(&headers).ok_or(HttpError::MetricsTokenRequired)?;
+    match given
+        .parse::<Key>()
+        .is_ok_and(|given| given.hash() == *token)
+    {
+        true => Ok(metrics(&app)),
+        false => Err(HttpError::WrongMetricsToken),
+    }
+}
+
+/// At `--metrics-listen`: for callers that no page of a stranger sends there.
+pub(super) async fn by_address(State(app): State<Arc<App>>, _: Permitted) -> Response {
+    metrics(&app)
+}
+
+fn metrics(app: &App) -> Response {
     let mut text = Exposition::default();
-    viewers(&mut text, &app);
+    viewers(&mut text, app);
     connections(&mut text, app.connections.counts());
     let name = "weir_api_refused_total";
     let help =
@@ -62,8 +92,8 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
         text.sample(name, &[("limit", limit)], app.pace.refused(by));
     }
     shards(&mut text, app.viewers.shards());
-    states(&mut text, &app);
-    streams(&mut text, &app);
+    states(&mut text, app);
+    streams(&mut text, app);
     let headers = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
         (header::CACHE_CONTROL, "no-store"),

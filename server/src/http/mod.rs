@@ -9,6 +9,7 @@
 //! | `ws` | the WebSocket of rooms |
 //! | `frame_limits` | limits on the frames of a WebSocket |
 //! | `streams` | the list of streams, posters, health |
+//! | `listing` | this list as it is sent: written and compressed once a change |
 //! | [`events`] | the list of streams as it changes |
 //! | `metrics` | counters for Prometheus |
 //! | [`ice`] | STUN and TURN servers for clients, with credentials that expire |
@@ -50,6 +51,7 @@ mod guarded_stream;
 mod host;
 pub mod ice;
 pub mod listen;
+pub(crate) mod listing;
 mod metrics;
 mod offer;
 pub(crate) mod pace;

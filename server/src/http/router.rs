@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use super::client_counting::ClientCounting;
 use super::connections::Connections;
+use super::error::HttpError;
 use super::events::{self, EventHub};
 use super::ice::{self, Ice};
+use super::listing::Listing;
 use super::pace::ApiPace;
 use super::page::{self, Builds};
 use super::trust::{self, Https};
@@ -19,7 +22,7 @@ use super::{
     whip, ws,
 };
 use crate::publishing::Publishing;
-use access::Callers;
+use access::{Callers, KeyHash};
 use connection::Viewers;
 use room::registry::RoomRegistry;
 use stream::registry::Registry;
@@ -38,6 +41,9 @@ pub struct App {
     pub ice: Ice,
     pub callers: Callers,
     pub(crate) pace: ApiPace,
+    pub(crate) listing: Listing,
+    /// Of `--metrics-token`.
+    pub(crate) metrics_token: Option<KeyHash>,
     /// The built client.
     pub builds: Arc<Builds>,
     pub https: Option<Https>,
@@ -47,10 +53,9 @@ pub struct App {
 pub fn router(app: Arc<App>) -> Router {
     // Nothing in their answers is secret.
     let compressed = Router::new()
-        .route("/api/streams", get(streams::list))
         .route("/api/streams/{name}", get(streams::one))
         .route("/api/health", get(streams::health))
-        .route("/metrics", get(metrics::metrics))
+        .route("/metrics", get(metrics::by_token))
         .route_layer(from_fn(compression::compress));
     Router::new()
         .route("/offer", post(offer::offer))
@@ -69,6 +74,7 @@ pub fn router(app: Arc<App>) -> Router {
                 .delete(session::end),
         )
         .merge(compressed)
+        .route("/api/streams", get(streams::list))
         .route("/api/streams/{name}/poster.jpg", get(streams::poster))
         .route("/api/events", get(events::open))
         .route("/api/ice", get(ice::config))
@@ -81,4 +87,20 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(from_fn(browser_policy::restrict))
         .layer(from_fn(unread_body::discard))
         .with_state(app)
+}
+
+/// What `--metrics-listen` serves.
+pub fn metrics_router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::by_address))
+        .route_layer(from_fn(compression::compress))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn(browser_policy::restrict))
+        .layer(from_fn(unread_body::discard))
+        .with_state(app)
+}
+
+async fn no_such_route(uri: Uri) -> HttpError {
+    error::no_such_route(&uri)
 }

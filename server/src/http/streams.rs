@@ -4,22 +4,52 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::api::{Health, StreamDetails};
 
+use super::content_coding::{Coding, choose};
 use super::error::HttpError;
 use super::pace::Paced;
+use super::page::is_known;
 use super::router::App;
 use super::whep::find;
 
 /// For responses that change all the time.
 pub(super) const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
-pub(super) async fn list(State(app): State<Arc<App>>, _: Paced) -> Response {
-    (NO_STORE, Json(app.registry.list())).into_response()
+/// Its entity tag tells a client that it has the list of now.
+pub(super) async fn list(State(app): State<Arc<App>>, _: Paced, headers: HeaderMap) -> Response {
+    let text = app.listing.current();
+    let gzipped = match choose(&headers, &[Coding::Gzip]) {
+        Some(Coding::Gzip) => text.gzipped().await,
+        _ => None,
+    };
+    let etag = text.etag(gzipped.is_some());
+    let mut response = match is_known(&headers, &etag) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => {
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            let coding = gzipped.as_ref().and_then(|_| Coding::Gzip.header());
+            let body = Body::from(gzipped.unwrap_or_else(|| text.plain.clone()));
+            let mut response = (json, body).into_response();
+            if let Some(coding) = coding {
+                let headers = response.headers_mut();
+                headers.insert(header::CONTENT_ENCODING, coding);
+            }
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, etag);
+    let no_cache = HeaderValue::from_static("no-cache");
+    headers.insert(header::CACHE_CONTROL, no_cache);
+    let vary = HeaderValue::from_static("Accept-Encoding");
+    headers.append(header::VARY, vary);
+    response
 }
 
 pub(super) async fn one(

@@ -90,7 +90,7 @@ fn secret_of_publisher(address: &str) -> String {
 }
 
 /// The token of `Authorization: Bearer` (RFC 6750 2.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme

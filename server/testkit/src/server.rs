@@ -31,6 +31,8 @@ pub struct TestServer {
     pub rooms: RoomRegistry,
     pub publishing: Publishing,
     pub http: reqwest::Client,
+    /// `http://127.0.0.1:PORT`, of `--metrics-listen`.
+    metrics: String,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
 }
@@ -67,6 +69,7 @@ impl TestServer {
         let server = Server::open(&config).expect("free ports");
         let (viewers, registry) = (server.viewers().clone(), server.registry().clone());
         let turn = server.turn().cloned();
+        let metrics = server.metrics_address().expect("--metrics-listen");
         let https = server.tls().map(Tls::address);
         let (rooms, publishing) = (server.rooms().clone(), server.publishing().clone());
         let (stop, stopped) = oneshot::channel();
@@ -82,13 +85,19 @@ impl TestServer {
             rooms,
             publishing,
             http: reqwest::Client::new(),
+            metrics: format!("http://{metrics}"),
             stop: Some(stop),
             running: Some(running),
         }
     }
 
+    /// The counters have a port of their own.
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
+        let server = match path.trim_matches('/') {
+            "metrics" => &self.metrics,
+            _ => &self.url,
+        };
+        format!("{server}{path}")
     }
 
     /// Stops the server, and returns how long that took.
@@ -151,6 +160,8 @@ fn config(arguments: &[&str]) -> Config {
             "--turn-port",
             "0",
             "--tls-listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
             "127.0.0.1:0",
         ],
         arguments,

@@ -117,7 +117,7 @@ fn send(file: &BuildFile, headers: &HeaderMap) -> Result<Response, HttpError> {
 }
 
 /// Whether the client has this very form already (RFC 9110 13.1.2).
-fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+pub(super) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let lines = headers.get_all(header::IF_NONE_MATCH).iter();
     let mut tags = lines
         .filter_map(|line| line.to_str().ok())

@@ -17,7 +17,8 @@ fn network(routers: [Nat; 2]) -> Option<Network> {
 /// The same with further arguments of the server.
 fn network_with(routers: [Nat; 2], arguments: &[&str]) -> Option<Network> {
     let mut network = Network::build(routers)?;
-    network.serve(&[&["--dist", testkit::dist()], arguments].concat());
+    let counters = ["--metrics-listen", "0.0.0.0:9100"];
+    network.serve(&[&["--dist", testkit::dist()], &counters[..], arguments].concat());
     Some(network)
 }
 
@@ -252,7 +253,7 @@ async fn a_viewer_without_udp_watches_over_ice_tcp() {
     let found = network.inside(viewer.home, found).await;
     let counters = network
         .inside(Host::Public, async {
-            let counters = reqwest::get(format!("http://{SERVER}:8000/metrics")).await;
+            let counters = reqwest::get(format!("http://{SERVER}:9100/metrics")).await;
             counters.expect("an answer").text().await.expect("text")
         })
         .await;

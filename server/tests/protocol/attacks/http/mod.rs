@@ -1,5 +1,6 @@
 //! Attacks over HTTP: on connections, on memory, and through these on everybody else.
 
+mod api;
 mod connections;
 mod fragments;
 mod heads;
