@@ -5,7 +5,7 @@
 //! | byte | meaning |
 //! |---|---|
 //! | 0 to 99 | so many milliseconds, times 20, pass |
-//! | 100 to 199 | an RTP packet: four bytes, [`Claim`] has the layout, and a byte of length with the payload |
+//! | 100 to 199 | an RTP packet: four bytes, `Claim` has the layout, and a byte of length with the payload |
 //! | 200 to 255 | any datagram; its length is the next byte |
 
 use std::collections::HashSet;
