@@ -142,7 +142,7 @@ impl Server {
                 secret: secret.clone(),
                 public_ip: config.public_ip,
                 allow_private: config.turn.allow_private,
-                limits: config.turn.limits(),
+                limits: config.turn.limits(config.limits.per_address == Switch::On),
                 services: viewers.addresses(),
             })?)),
         };

@@ -82,10 +82,10 @@ impl Callers {
             return Ok(());
         };
         let page = page_of(origin);
-        let is_own = page.is_some_and(|page| {
-            let mut own = [caller.host, caller.forwarded].into_iter().flatten();
-            own.any(|own| own.eq_ignore_ascii_case(page))
-        });
+        // Proxies often leave the port out.
+        let by_proxy = caller.is_loopback || caller.forwarded.is_some();
+        let mut own = [caller.host, caller.forwarded].into_iter().flatten();
+        let is_own = own.any(|own| is_same_site(origin, own, by_proxy));
         let host = page.and_then(Host::parse);
         let is_local = caller.is_loopback && host.as_ref().is_some_and(is_loopback);
         let is_open = self.is_public && self.origins.is_empty();
@@ -116,6 +116,33 @@ fn page_of(origin: &str) -> Option<&str> {
     let (scheme, page) = origin.split_once("://")?;
     let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.');
     scheme.chars().all(valid).then_some(page)
+}
+
+/// Whether a page of this origin comes from the host, which has no port where that is the scheme's own (RFC 9110 4.2), or where `without_port` a
+/// proxy leaves it out.
+fn is_same_site(origin: &str, host: &str, without_port: bool) -> bool {
+    let Some(page) = page_of(origin) else {
+        return false;
+    };
+    let default = match origin.starts_with("https:") {
+        true => "443",
+        false => "80",
+    };
+    let ((page, page_port), (host, port)) = (split_port(page), split_port(host));
+    let page_port = page_port.unwrap_or(default);
+    let port = match port {
+        None if without_port => page_port,
+        port => port.unwrap_or(default),
+    };
+    page.eq_ignore_ascii_case(host) && page_port == port
+}
+
+/// A host, and its port if it has one.
+fn split_port(host: &str) -> (&str, Option<&str>) {
+    match host.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (host, None),
+    }
 }
 
 fn foreign_origin(origin: Option<&str>) -> String {
@@ -251,6 +278,23 @@ mod tests {
                 .contains("over HTTP")
         );
         assert!(here("127.0.0.1:8000", "http://a b").is_some_and(|text| !text.contains("a b")));
+    }
+
+    #[test]
+    fn a_page_and_its_host_may_differ_by_a_port_that_says_nothing() {
+        let callers = callers(&["https://friend.example"], true);
+        let is_own = |origin, host, is_loopback| {
+            refused_from(&callers, host, Some(origin), None, is_loopback).is_none()
+        };
+        let page = "https://video.example";
+        assert!(is_own(page, "Video.example:443", false));
+        assert!(is_own("http://[2001:db8::1]", "[2001:db8::1]:80", false));
+        assert!(!is_own(page, "video.example:8443", true));
+        // nginx with `proxy_set_header Host $host`.
+        let page = "https://video.example:8443";
+        assert!(is_own(page, "video.example", true));
+        assert!(!is_own(page, "video.example", false));
+        assert!(!is_own(page, "other.example", true));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The limits of the registry.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use shared::signaling::{PeerId, PeerKey};
+
+use super::outbox::Outgoing;
 use super::registry::{RoomLimits, RoomRegistry};
 use super::socket::RoomSocket;
 
@@ -34,4 +37,49 @@ fn one_address_cannot_use_every_socket() {
         .map(|_| rooms.connect(None, None, now).unwrap())
         .collect();
     assert!(proxied.iter().all(|socket| !socket.outbox().is_closed()));
+}
+
+/// The texts that wait for a socket.
+fn read(socket: &RoomSocket) -> String {
+    let outbox = socket.outbox();
+    let texts = std::iter::from_fn(|| match outbox.try_next() {
+        Some(Outgoing::Text(text)) => Some(text.to_string()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+#[test]
+fn who_does_not_read_holds_a_sender_for_a_second_and_not_again() {
+    let rooms = RoomRegistry::new(RoomLimits::default());
+    let mut now = Instant::now();
+    let [mut sender, _silent] = [1, 2].map(|person| {
+        let mut socket = rooms.connect(None, None, now).unwrap();
+        let key = PeerKey::from_random(person);
+        let join = format!(
+            r#"{{"type":"join","version":1,"room":"demo","name":"p{person}","key":"{}","kind":"browser"}}"#,
+            key.as_str()
+        );
+        socket.on_text(&join, now);
+        socket
+    });
+    let to = PeerId::of("demo", &PeerKey::from_random(2));
+    let offer = format!(
+        r#"{{"type":"offer","to":"{to}","sdp":"{}"}}"#,
+        "x".repeat(20_000)
+    );
+    while sender.retry_at().is_none() {
+        sender.on_text(&offer, now);
+        assert!(!sender.outbox().is_closed());
+    }
+    now += Duration::from_millis(900);
+    sender.on_retry(now);
+    assert!(sender.retry_at().is_some() && !read(&sender).contains("peer_away"));
+    now += Duration::from_millis(200);
+    sender.on_retry(now);
+    assert!(sender.retry_at().is_none() && read(&sender).contains("peer_away"));
+    sender.on_text(&offer, now);
+    assert!(sender.retry_at().is_none() && read(&sender).contains("peer_away"));
+    sender.on_text(r#"{"type":"ping"}"#, now);
+    assert!(read(&sender).contains("pong"));
 }

@@ -10,6 +10,15 @@ use super::outbox::Outbox;
 use super::rate::{RateLimiter, RateLimits};
 use super::{AddressedMessage, Room, SocketId};
 
+/// What a message waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// Of the room.
+    Pace,
+    /// Its receiver has not read what the sender sent before.
+    Receiver,
+}
+
 /// A room that several sockets share.
 #[derive(Debug)]
 pub(super) struct RoomEntry(Mutex<EntryState>);
@@ -46,19 +55,21 @@ impl RoomEntry {
         state.deliver_from(Some(from), deliveries, now);
     }
 
-    /// Whether a message of `from` to this peer has to wait: for the peer to read, or for the pace of the room.
-    pub(super) fn has_to_wait(
+    /// What a message of `from` to this peer has to wait for.
+    pub(super) fn obstacle(
         &self,
         from: SocketId,
         to: &PeerId,
         bytes: usize,
         now: Instant,
-    ) -> bool {
+    ) -> Option<Obstacle> {
         let mut state = self.lock();
         let target = state.room.socket_of(to);
         let outbox = target.and_then(|target| state.outboxes.get(&target));
-        let is_full = outbox.is_some_and(|outbox| !outbox.has_room_for(from, bytes));
-        is_full || !state.pace.allows(bytes, now)
+        if outbox.is_some_and(|outbox| !outbox.has_room_for(from, bytes)) {
+            return Some(Obstacle::Receiver);
+        }
+        (!state.pace.allows(bytes, now)).then_some(Obstacle::Pace)
     }
 
     /// Whether a join has to wait for the pace of the room.

@@ -1,10 +1,11 @@
 //! One connected socket: parses its messages, limits its rate, passes them to its room.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use limits::CountedAddress;
-use shared::signaling::{ClientMessage, MAX_MESSAGE, VERSION};
+use shared::signaling::{ClientMessage, MAX_MESSAGE, PeerId, VERSION};
 
 use super::open_sockets::{Opened, SharedPace};
 use super::outbox::Outbox;
@@ -13,7 +14,7 @@ use super::plain_socket::{Outcome, PlainSocket};
 use super::rate::{RateLimiter, SocketRates};
 use super::refusal::Refusal;
 use super::registry::{RoomLimits, RoomRegistry};
-use super::room_entry::RoomEntry;
+use super::room_entry::{Obstacle, RoomEntry};
 use super::{JoinRequest, Room, SocketId, name};
 
 /// A message that waits for the pace of its address or of its room, or for its receiver.
@@ -22,16 +23,19 @@ struct Held {
     text: String,
     /// When it is tried again.
     retry_at: Instant,
-    /// When it is given up.
-    until: Instant,
+    since: Instant,
     /// Its address has passed it.
     is_paced: bool,
 }
 
 /// Between two attempts to pass on a message.
 const RETRY: Duration = Duration::from_millis(20);
-/// A receiver that does not read is closed within this time.
+/// What waits longer is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same where it waits for its receiver: meanwhile the socket answers no ping, and pages give up a server that does not after 4 s.
+const PATIENCE_FOR_RECEIVER: Duration = Duration::from_secs(1);
+/// Once a message was given up, the next ones to that receiver do not wait at all for this time.
+const SLOW_RECEIVER: Duration = Duration::from_secs(10);
 
 /// The server's side of one WebSocket. On drop, its peer is away.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct RoomSocket {
     pace: Option<SharedPace>,
     /// A message that has to wait; no other is read meanwhile.
     held: Option<Held>,
+    /// For whom messages were given up, and when.
+    slow: HashMap<PeerId, Instant>,
     /// The previous message was malformed.
     malformed: bool,
     room: Option<Arc<RoomEntry>>,
@@ -76,6 +82,7 @@ impl RoomSocket {
             address,
             pace,
             held: None,
+            slow: HashMap::new(),
             malformed: false,
             room: None,
             plain,
@@ -141,15 +148,11 @@ impl RoomSocket {
         let Some(held) = self.held.take().filter(|_| !self.outbox.is_closed()) else {
             return;
         };
-        if now >= held.until {
+        if now >= held.since + PATIENCE {
             tracing::debug!(socket = self.id.0, "a message could not be passed on");
-            return match serde_json::from_str(&held.text) {
-                Ok(
-                    ClientMessage::Offer { to, .. }
-                    | ClientMessage::Answer { to, .. }
-                    | ClientMessage::Candidate { to, .. },
-                ) => self.reply(Refusal::peer_busy(to), now),
-                _ => self.refuse(Refusal::too_fast(), now),
+            return match receiver(serde_json::from_str(&held.text).ok().as_ref()) {
+                Some(to) => self.reply(Refusal::peer_busy(to.clone()), now),
+                None => self.refuse(Refusal::too_fast(), now),
             };
         }
         self.pass_on(held, now);
@@ -166,7 +169,7 @@ impl RoomSocket {
         let held = Held {
             text: text.to_owned(),
             retry_at: now,
-            until: now + PATIENCE,
+            since: now,
             is_paced: false,
         };
         self.pass_on(held, now);
@@ -179,33 +182,47 @@ impl RoomSocket {
                 pace.allows(held.text.len(), now)
             });
         }
-        let message: Result<ClientMessage, _> = serde_json::from_str(&held.text);
-        if !held.is_paced
-            || message
-                .as_ref()
-                .is_ok_and(|message| self.has_to_wait(message, &held, now))
-        {
-            held.retry_at = now + RETRY;
-            self.held = Some(held);
-            return;
+        let message: Option<ClientMessage> = serde_json::from_str(&held.text).ok();
+        let obstacle = match held.is_paced {
+            true => self.obstacle(message.as_ref(), held.text.len(), now),
+            false => Some(Obstacle::Pace),
+        };
+        match (obstacle, receiver(message.as_ref())) {
+            (None, _) => self.handle(&held.text, message, now),
+            (Some(Obstacle::Receiver), Some(to)) if !self.waits_for(to, held.since, now) => {
+                self.slow.insert(to.clone(), now);
+                self.reply(Refusal::peer_busy(to.clone()), now);
+            }
+            (Some(_), _) => {
+                held.retry_at = now + RETRY;
+                self.held = Some(held);
+            }
         }
-        self.handle(&held.text, message.ok(), now);
     }
 
-    fn has_to_wait(&self, message: &ClientMessage, held: &Held, now: Instant) -> bool {
-        let bytes = held.text.len();
-        match (message, &self.room) {
+    /// Whether a message may go on waiting for its receiver.
+    fn waits_for(&mut self, to: &PeerId, since: Instant, now: Instant) -> bool {
+        self.slow.retain(|_, at| now < *at + SLOW_RECEIVER);
+        now < since + PATIENCE_FOR_RECEIVER && !self.slow.contains_key(to)
+    }
+
+    fn obstacle(
+        &self,
+        message: Option<&ClientMessage>,
+        bytes: usize,
+        now: Instant,
+    ) -> Option<Obstacle> {
+        match (message?, &self.room) {
             (ClientMessage::Join { room, .. }, None) => {
-                let room = name::of_room(room).ok();
-                room.is_some_and(|room| self.rooms.join_has_to_wait(&room, bytes, now))
+                let room = name::of_room(room).ok()?;
+                let waits = self.rooms.join_has_to_wait(&room, bytes, now);
+                waits.then_some(Obstacle::Pace)
             }
-            (
-                ClientMessage::Offer { to, .. }
-                | ClientMessage::Answer { to, .. }
-                | ClientMessage::Candidate { to, .. },
-                Some(room),
-            ) => room.has_to_wait(self.id, to, bytes, now),
-            _ => false,
+            (message, Some(room)) => {
+                let to = receiver(Some(message))?;
+                room.obstacle(self.id, to, bytes, now)
+            }
+            _ => None,
         }
     }
 
@@ -352,6 +369,16 @@ impl RoomSocket {
         if self.outbox.push(&refusal.into(), None).is_err() {
             self.leave_room(now);
         }
+    }
+}
+
+/// To whom a message is relayed.
+fn receiver(message: Option<&ClientMessage>) -> Option<&PeerId> {
+    match message? {
+        ClientMessage::Offer { to, .. }
+        | ClientMessage::Answer { to, .. }
+        | ClientMessage::Candidate { to, .. } => Some(to),
+        _ => None,
     }
 }
 

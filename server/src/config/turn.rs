@@ -97,14 +97,19 @@ impl TurnFlags {
         self.secret.as_ref().or(self.secret_of_file.as_ref())
     }
 
-    pub fn limits(&self) -> Limits {
+    /// `by_address`: clients are counted by address.
+    pub fn limits(&self, by_address: bool) -> Limits {
         let all = self.max_allocations as usize;
+        let (per_address, address_rate) = match by_address {
+            true => (Limits::of_address(all), self.address_rate),
+            false => (all, u32::MAX),
+        };
         Limits {
             all,
             per_user: self.user_allocations as usize,
-            per_address: Limits::of_address(all),
+            per_address,
             user_rate: u64::from(self.user_rate) * 1_000_000 / 8,
-            address_rate: u64::from(self.address_rate) * 1_000_000 / 8,
+            address_rate: u64::from(address_rate) * 1_000_000 / 8,
         }
     }
 }

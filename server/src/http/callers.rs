@@ -21,10 +21,11 @@ use crate::tls::Names;
 /// # Errors
 /// The addresses of this machine cannot be listed.
 pub(crate) fn rules(config: &Config) -> io::Result<Callers> {
-    let own = Names::of_this_machine(None)?;
-    // Machines of homes have global addresses of IPv6 as well.
-    let mut own_ipv4 = own.addresses.iter().filter(|ip| ip.is_ipv4());
-    let has_public = own_ipv4.any(|ip| is_public(*ip));
+    let names = Names::of_this_machine(None)?;
+    // Machines of homes have global addresses of IPv6 as well, beside private ones of IPv4.
+    let own = || names.addresses.iter().filter(|ip| !ip.is_loopback());
+    let has_ipv4 = own().any(|ip| ip.is_ipv4());
+    let has_public = own().any(|ip| is_public(*ip) && (ip.is_ipv4() || !has_ipv4));
     let is_reached = config
         .listening()
         .any(|listen| match listen.is_unspecified() {
@@ -32,7 +33,7 @@ pub(crate) fn rules(config: &Config) -> io::Result<Callers> {
             false => is_public(listen),
         });
     let flags = &config.callers;
-    let hosts = own.dns.into_iter().chain(flags.hosts.iter().cloned());
+    let hosts = names.dns.into_iter().chain(flags.hosts.iter().cloned());
     let is_public = is_reached || config.public_ip.is_some();
     Ok(Callers::new(flags.origins.clone(), hosts, is_public))
 }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 const MAX_CONNECTIONS: usize = 256;
 const MAX_OF_ADDRESS: usize = 32;
 
-/// Counts them by address. A newcomer takes the place of the oldest one of its address, or of the address with most of them.
+/// Counts them by address. A newcomer takes the place of the oldest one of its address, or of the network (IPv6: /48) with most of them.
 #[derive(Debug, Default)]
 pub(super) struct UnauthenticatedConnections(Mutex<Places>);
 
@@ -25,6 +25,8 @@ struct Places {
 struct Place {
     number: u64,
     address: IpAddr,
+    /// IPv6: its /48, which one subscriber may have.
+    network: IpAddr,
     evicted: Arc<Notify>,
 }
 
@@ -38,25 +40,28 @@ pub(super) struct UnauthenticatedPermit {
 
 impl UnauthenticatedConnections {
     pub(super) fn admit(self: &Arc<Self>, ip: IpAddr) -> UnauthenticatedPermit {
-        let address = match ip.to_canonical() {
+        let first_bits = |bits: u32| match ip.to_canonical() {
             IpAddr::V4(ip) => IpAddr::V4(ip),
-            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+            IpAddr::V6(ip) => {
+                let rest = 128 - bits;
+                IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> rest << rest))
+            }
         };
+        let (address, network) = (first_bits(64), first_bits(48));
         let mut places = self.places();
-        let of_address = places.of(address);
-        let full = match () {
-            () if of_address >= MAX_OF_ADDRESS => Some(address),
-            () if places.taken.len() >= MAX_CONNECTIONS => places.fullest(),
-            () => None,
-        };
-        if let Some(full) = full {
-            places.evict_oldest(full);
+        if places.of(address) >= MAX_OF_ADDRESS {
+            places.evict_oldest(|place| place.address == address);
+        } else if places.taken.len() >= MAX_CONNECTIONS
+            && let Some(fullest) = places.fullest()
+        {
+            places.evict_oldest(|place| place.network == fullest);
         }
         places.admitted += 1;
         let (number, evicted) = (places.admitted, Arc::<Notify>::default());
         places.taken.push(Place {
             number,
             address,
+            network,
             evicted: Arc::clone(&evicted),
         });
         UnauthenticatedPermit {
@@ -77,18 +82,18 @@ impl Places {
         taken.filter(|place| place.address == address).count()
     }
 
-    /// The address with most places.
+    /// The network with most places.
     fn fullest(&self) -> Option<IpAddr> {
         let mut counts: HashMap<IpAddr, usize> = HashMap::new();
         for place in &self.taken {
-            *counts.entry(place.address).or_default() += 1;
+            *counts.entry(place.network).or_default() += 1;
         }
         let fullest = counts.into_iter().max_by_key(|(_, count)| *count);
-        fullest.map(|(address, _)| address)
+        fullest.map(|(network, _)| network)
     }
 
-    fn evict_oldest(&mut self, address: IpAddr) {
-        let oldest = self.taken.iter().position(|place| place.address == address);
+    fn evict_oldest(&mut self, of: impl Fn(&Place) -> bool) {
+        let oldest = self.taken.iter().position(of);
         if let Some(oldest) = oldest {
             self.taken.remove(oldest).evicted.notify_one();
         }
@@ -149,6 +154,17 @@ mod tests {
         assert_eq!(connections.places().taken.len(), MAX_CONNECTIONS);
         // The attackers go on, and take each other's places.
         let _more: Vec<_> = attack().collect();
+        assert!(!is_evicted(&stranger));
+        assert_eq!(connections.places().taken.len(), MAX_CONNECTIONS);
+    }
+
+    #[test]
+    fn a_subscriber_with_many_ipv6_networks_does_not_take_every_strangers_place() {
+        let connections = Arc::new(UnauthenticatedConnections::default());
+        let stranger = connections.admit(IpAddr::from([198, 51, 100, 1]));
+        let _attackers: Vec<_> = (0..1_000u16)
+            .map(|network| connections.admit(format!("2a00:1:2:{network:x}::1").parse().unwrap()))
+            .collect();
         assert!(!is_evicted(&stranger));
         assert_eq!(connections.places().taken.len(), MAX_CONNECTIONS);
     }

@@ -1,7 +1,7 @@
 //! Files are probed before anybody watches them.
 
 use std::collections::BTreeMap;
-use std::sync::Weak;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -18,30 +18,39 @@ const MAX_PENDING_PROBES: usize = 4;
 const RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Probes the streams one after the other, so that a large folder does not overload the machine. The next one begins when a probe takes long: its
-/// file may block for ever.
+/// file may block for ever. Each pass goes on after the last stream of the one before, so that files that block do not keep others from their turn.
 pub(super) async fn probe_streams(registry: Weak<Inner>) {
     let mut pending: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
+    let retry_at: Arc<Mutex<BTreeMap<String, Instant>>> = Arc::default();
+    let times = || retry_at.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut last = String::new();
     loop {
         let deadline = Instant::now() + SCAN_INTERVAL;
-        let Some(streams) = registry.upgrade().map(|inner| inner.streams()) else {
+        let Some(mut streams) = registry.upgrade().map(|inner| inner.streams()) else {
             return;
         };
+        if let Some(at) = streams.iter().position(|stream| *stream.name() == *last) {
+            streams.rotate_left(at + 1);
+        }
         for stream in streams {
             pending.retain(|_, probe| !probe.is_finished());
-            if pending.contains_key(stream.name()) {
+            times().retain(|_, at| Instant::now() < *at);
+            if pending.contains_key(stream.name()) || times().contains_key(stream.name()) {
                 continue;
             }
+            last = stream.name().to_owned();
             let patience = match pending.len() < MAX_PENDING_PROBES {
                 true => PROBE_PATIENCE,
                 false => LONG_PROBE_PATIENCE,
             };
-            let name = stream.name().to_owned();
+            let (name, later) = (last.clone(), Arc::clone(&retry_at));
             let mut probe = Box::pin(async move {
                 // `Stream::info` reports the error.
                 let read = stream.offering().await;
                 stream.end_if_replaced().await;
                 if read.is_err_and(|error| error.is_temporary()) {
-                    tokio::time::sleep(RETRY_INTERVAL).await;
+                    let mut later = later.lock().unwrap_or_else(PoisonError::into_inner);
+                    later.insert(stream.name().to_owned(), Instant::now() + RETRY_INTERVAL);
                 }
             });
             if tokio::time::timeout(patience, &mut probe).await.is_err() {
