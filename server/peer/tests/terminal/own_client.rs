@@ -50,7 +50,8 @@ impl Example {
     }
 
     async fn prints(&mut self, wanted: &str) {
-        let until = Instant::now() + PATIENCE;
+        // A connection that does not come about is given up after 20 s, and another is made.
+        let until = Instant::now() + 2 * PATIENCE;
         let mut seen = Vec::new();
         while seen.last().is_none_or(|line| line != wanted) {
             let left = until.saturating_duration_since(Instant::now());
