@@ -114,6 +114,8 @@ pub enum ErrorCode {
     NameTaken,
     /// The room has another password, or none. Closes the socket.
     WrongPassword,
+    /// Too many wrong passwords came from this address. Closes the socket.
+    TooManyPasswords,
     /// The room has [`MAX_PEERS`](crate::signaling::MAX_PEERS) peers. Closes the socket.
     RoomFull,
     /// The server has reached its limit of rooms or sockets. Closes the socket.
@@ -149,6 +151,7 @@ impl ErrorCode {
                 | Self::BadName
                 | Self::NameTaken
                 | Self::WrongPassword
+                | Self::TooManyPasswords
                 | Self::RoomFull
                 | Self::ServerFull
                 | Self::TooFast
@@ -167,6 +170,7 @@ impl ErrorCode {
                 | Self::BadName
                 | Self::NameTaken
                 | Self::WrongPassword
+                | Self::TooManyPasswords
                 | Self::RoomFull
                 | Self::Replaced
         ) || self.refuses_caller()

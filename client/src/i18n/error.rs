@@ -148,6 +148,10 @@ pub fn code_sentence(code: ErrorCode, lang: Lang) -> &'static str {
             "The room has another password, or none. Ask the people in it.",
             "房间的密码不是这个，或没有密码。请向房间里的人询问。",
         ),
+        C::TooManyPasswords => (
+            "Too many wrong passwords. Try again in a minute.",
+            "错误的密码过多，请一分钟后重试。",
+        ),
         C::RoomFull => (
             "The room is full. Wait until somebody leaves, or use another room.",
             "房间已满。请等待有人离开，或使用其他房间。",

@@ -115,7 +115,7 @@ impl Refusal {
 
     pub(super) fn too_many_passwords() -> Self {
         Self::new(
-            ErrorCode::TooFast,
+            ErrorCode::TooManyPasswords,
             "Too many wrong passwords came from your address. Wait a minute, then join again.",
         )
     }

@@ -1,13 +1,16 @@
 //! The limits of the registry.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shared::signaling::{PeerId, PeerKey};
+use limits::CountedAddress;
+use shared::signaling::{ErrorCode, PeerId, PeerKey, PeerKind, RoomPassword};
 
 use super::outbox::Outgoing;
 use super::registry::{RoomLimits, RoomRegistry};
 use super::socket::RoomSocket;
+use super::{JoinRequest, SocketId};
 
 #[test]
 fn one_address_cannot_use_every_socket() {
@@ -82,4 +85,44 @@ fn who_does_not_read_holds_a_sender_for_a_second_and_not_again() {
     assert!(sender.retry_at().is_none() && read(&sender).contains("peer_away"));
     sender.on_text(r#"{"type":"ping"}"#, now);
     assert!(read(&sender).contains("pong"));
+}
+
+#[test]
+fn an_address_that_guesses_passwords_has_to_wait_and_others_do_not() {
+    let password = |typed: &str| RoomPassword::typed(typed).unwrap();
+    let rooms = RoomRegistry::new(RoomLimits {
+        passwords: [("board".to_owned(), password("north").unwrap())].into(),
+        ..RoomLimits::default()
+    });
+    let start = Instant::now();
+    let [guesser, other] = ["198.51.100.7", "198.51.100.8"]
+        .map(|address| CountedAddress::from(address.parse::<IpAddr>().unwrap()));
+    // The code of the refusal, if it is one.
+    let join = |address, number: u64, typed: &str, at_s| {
+        let request = JoinRequest {
+            name: format!("Peer {number}"),
+            key: PeerKey::from_random(number.into()),
+            kind: PeerKind::Other,
+            native: false,
+            password: password(typed),
+        };
+        let now = start + Duration::from_secs(at_s);
+        let socket = (SocketId(number), Some(address));
+        let joined = rooms.join(socket, &Arc::default(), "board", request, now);
+        joined.err().map(|refusal| refusal.code)
+    };
+    for _ in 0..10 {
+        let refused = join(guesser, 1, "south", 0);
+        assert_eq!(refused, Some(ErrorCode::WrongPassword));
+    }
+    // The right one does not tell either.
+    for typed in ["south", "north"] {
+        let refused = join(guesser, 1, typed, 0);
+        assert_eq!(refused, Some(ErrorCode::TooManyPasswords), "{typed}");
+    }
+    // Without one nothing is guessed.
+    let refused = join(guesser, 1, "", 0);
+    assert_eq!(refused, Some(ErrorCode::WrongPassword));
+    assert_eq!(join(other, 2, "north", 0), None);
+    assert_eq!(join(guesser, 1, "north", 60), None);
 }
