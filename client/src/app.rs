@@ -10,7 +10,7 @@ use crate::hooks::language::Language;
 use crate::hooks::navigation::use_navigation;
 use crate::hooks::route::is_embedded;
 use crate::hooks::server::ServerChoice;
-use crate::hooks::{route, settings, streams, wake};
+use crate::hooks::{room_passwords, route, settings, streams, wake};
 use crate::pages::canvas::Canvas;
 use crate::pages::connection_test::ConnectionTestPage;
 use crate::pages::embed::Embed;
@@ -38,6 +38,7 @@ fn Root() -> impl IntoView {
     let settings = settings::start();
     let language = Language::start(settings);
     wake::start();
+    room_passwords::start();
     streams::start(ServerChoice::start(settings));
     let open = route::start();
     let route = memo(move || open.get());

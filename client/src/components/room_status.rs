@@ -3,7 +3,9 @@
 use leptos::prelude::*;
 use shared::signaling::{ErrorCode, MAX_NAME, MAX_PASSWORD};
 
+use super::composer::focus;
 use super::reactive::{RoomText, button, no_view, reactive_text, reactive_view, room_text};
+use crate::hooks::derived::effect;
 use crate::hooks::language::{Language, use_language};
 use crate::hooks::room::RoomHandle;
 use crate::hooks::server::{ServerChoice, use_server};
@@ -63,6 +65,8 @@ pub(crate) fn name_form(room: RoomHandle, done: impl Fn() + 'static) -> AnyView 
 fn password_form(language: Language, room: RoomHandle) -> AnyView {
     let password = RwSignal::new(String::new());
     let too_long = RwSignal::new(false);
+    // Once it is in the page.
+    effect(|| focus("password"));
     let join = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let typed = password.get_untracked();
@@ -79,7 +83,7 @@ fn password_form(language: Language, room: RoomHandle) -> AnyView {
                     id="password"
                     class="field"
                     type="password"
-                    autocomplete="off"
+                    autocomplete="one-time-code"
                     on:input=move |event| password.set(event_target_value(&event))
                 />
             </label>
@@ -133,7 +137,9 @@ fn refusal(
     let known: Option<RoomText> = match code {
         ErrorCode::BadName => Some(|text| text.bad_name),
         ErrorCode::NameTaken => Some(|text| text.name_taken),
-        ErrorCode::WrongPassword => Some(|text| text.wrong_password),
+        ErrorCode::WrongPassword if room.has_password() => Some(|text| text.wrong_password),
+        ErrorCode::WrongPassword => Some(|text| text.password_needed),
+        ErrorCode::TooManyPasswords => Some(|text| text.too_many_passwords),
         ErrorCode::RoomFull => Some(|text| text.room_full),
         ErrorCode::ServerFull => Some(|text| text.server_full),
         ErrorCode::Version => Some(|text| text.version),
@@ -154,7 +160,7 @@ fn refusal(
     });
     let way_out = match code {
         ErrorCode::BadName | ErrorCode::NameTaken => name_form(room, || {}),
-        ErrorCode::WrongPassword => password_form(language, room),
+        ErrorCode::WrongPassword | ErrorCode::TooManyPasswords => password_form(language, room),
         ErrorCode::Version => button(
             "button",
             "reload",

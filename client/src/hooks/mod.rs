@@ -16,6 +16,7 @@ pub(crate) mod publisher;
 pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod room_client;
+pub(crate) mod room_passwords;
 pub(crate) mod room_storage;
 pub(crate) mod route;
 pub(crate) mod save;

@@ -108,6 +108,13 @@ impl RoomHandle {
         self.with(|client| client.join_with_password(typed));
     }
 
+    /// A password was typed for it in this tab.
+    pub(crate) fn has_password(self) -> bool {
+        let mut has_one = false;
+        self.with(|client| has_one = client.has_password());
+        has_one
+    }
+
     pub(crate) fn leave(self) {
         self.with(|client| client.step(JoinEvent::Leave));
     }

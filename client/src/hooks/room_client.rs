@@ -13,7 +13,8 @@ use shared::signaling::{ClientMessage, ErrorCode, PeerId, PeerKind, VERSION};
 
 use super::files::Files;
 use super::room::RoomHandle;
-use super::room_storage::{RoomStorage, password, save_password};
+use super::room_passwords::{RoomPasswords, use_room_passwords};
+use super::room_storage::RoomStorage;
 use super::server::{ServerChoice, use_server};
 use super::settings::{SavedSettings, use_settings};
 use super::wake::Wake;
@@ -40,6 +41,7 @@ pub(crate) struct RoomClient {
     name: String,
     room: RoomHandle,
     storage: RoomStorage,
+    passwords: RoomPasswords,
     me: Weak<RoomClient>,
     join: RefCell<JoinMachine>,
     /// Counts attempts to open a socket: one that is asked for and not wanted any more is not opened.
@@ -68,6 +70,7 @@ impl RoomClient {
             name,
             room,
             storage,
+            passwords: use_room_passwords(),
             me: me.clone(),
             join: RefCell::default(),
             attempt: Cell::default(),
@@ -120,8 +123,13 @@ impl RoomClient {
 
     /// Joins with what was typed as the password of the room.
     pub(crate) fn join_with_password(&self, typed: &str) {
-        save_password(&self.name, typed);
+        self.passwords.save(&self.name, typed);
         self.step(JoinEvent::Join);
+    }
+
+    /// It joins with a password.
+    pub(crate) fn has_password(&self) -> bool {
+        self.passwords.get(&self.name).is_some()
     }
 
     pub(crate) fn wake(&self, wake: Wake) {
@@ -194,7 +202,7 @@ impl RoomClient {
                 key: self.storage.key().clone(),
                 kind: PeerKind::Browser,
                 native: true,
-                password: password(&self.name),
+                password: self.passwords.get(&self.name),
             }),
         }
     }

@@ -1,11 +1,11 @@
 //! What the browser saves of a room: this tab's key and the conversation.
 //!
-//! The key and the room's password are in session storage, so that a tab is the same peer after a reload. The conversation is in local storage, for the next visit. Two tabs
+//! The key is in session storage, so that a tab is the same peer after a reload. The conversation is in local storage, for the next visit. Two tabs
 //! in one room are two peers: the second saves its conversation in its session storage, so that it does not overwrite that of the first.
 
 use leptos::prelude::*;
 use shared::conversation::Conversation;
-use shared::signaling::{PeerId, PeerKey, RoomPassword};
+use shared::signaling::{PeerId, PeerKey};
 use web_sys::Storage;
 
 /// A claim that is older than this has expired: the tab crashed. Milliseconds.
@@ -111,24 +111,6 @@ fn conversation_key(room: &str) -> String {
 
 fn claim_key(room: &str) -> String {
     format!("weir.held.{room}")
-}
-
-/// The password that was typed in this tab for the room.
-pub(crate) fn password(room: &str) -> Option<RoomPassword> {
-    let session = window().session_storage().ok().flatten()?;
-    let saved = session.get_item(&password_key(room)).ok().flatten()?;
-    RoomPassword::typed(&saved).ok().flatten()
-}
-
-/// Keeps what was typed as the room's password, until the tab is closed.
-pub(crate) fn save_password(room: &str, typed: &str) {
-    if let Ok(Some(session)) = window().session_storage() {
-        let _ = session.set_item(&password_key(room), typed);
-    }
-}
-
-fn password_key(room: &str) -> String {
-    format!("weir.password.{room}")
 }
 
 /// The tab's key for the room, generated on its first visit.

@@ -7,7 +7,7 @@ use crate::components::reactive::{
     ReactiveText, RoomText, button, no_view, reactive_text, reactive_view, room_text,
 };
 use crate::hooks::language::use_language;
-use crate::hooks::room_storage::save_password;
+use crate::hooks::room_passwords::use_room_passwords;
 use crate::hooks::route::go;
 use crate::hooks::settings::use_settings;
 use crate::hooks::visited::{VisitedRoom, forget, visited};
@@ -17,7 +17,7 @@ use crate::state::route::Route;
 
 #[component]
 pub(crate) fn Rooms() -> impl IntoView {
-    let settings = use_settings();
+    let (settings, passwords) = (use_settings(), use_room_passwords());
     let language = use_language();
     use_title(move || language.common().rooms.to_owned());
     let name = RwSignal::new(
@@ -54,7 +54,7 @@ pub(crate) fn Rooms() -> impl IntoView {
         wrong.set(problem);
         if problem.is_none() {
             settings.update(|settings| settings.name = Some(name.to_owned()));
-            save_password(room, &password.get_untracked());
+            passwords.save(room, &password.get_untracked());
             go(&Route::Room(room.to_owned()));
         }
     };
@@ -69,7 +69,12 @@ pub(crate) fn Rooms() -> impl IntoView {
                     id=id
                     class="field"
                     type=if id == "password" { "password" } else { "text" }
-                    autocomplete=if id == "name" { "nickname" } else { "off" }
+                    autocomplete=match id {
+                        "name" => "nickname",
+                        // Not a login, which a password manager would fill in.
+                        "password" => "new-password",
+                        _ => "off",
+                    }
                     spellcheck="false"
                     prop:value=value
                     on:input=move |event| {
@@ -101,6 +106,7 @@ pub(crate) fn Rooms() -> impl IntoView {
                 });
                 let delete_room = move || {
                     if forget(&name, &(language.room().confirm_delete)(&name)) {
+                        passwords.forget(&name);
                         rooms.set(visited());
                     }
                 };

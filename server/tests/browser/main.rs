@@ -29,6 +29,7 @@ mod player;
 mod refused_pages;
 mod rejections;
 mod resilience;
+mod room_passwords;
 mod rooms;
 mod settings;
 mod share;
