@@ -95,9 +95,9 @@ pub(crate) fn VideoPlayer(
         drop(rest.try_update_value(|rest| rest.replace(timer)));
     };
     use_keys(move |key, held| {
-        let over = keys.get_untracked().is_some_and(|dialog| dialog.open());
+        let open = document().query_selector("dialog[open]");
         match key {
-            _ if over => return false,
+            _ if open.is_ok_and(|dialog| dialog.is_some()) => return false,
             // Held down, only the volume goes on.
             " " | "k" | "K" | "m" | "M" | "f" | "F" | "p" | "P" | "i" | "I" if held => {}
             " " | "k" | "K" => player.toggle(),

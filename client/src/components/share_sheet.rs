@@ -37,14 +37,14 @@ pub(crate) fn share_button(class: &'static str, title: String, address: Signal<S
         }
         .into_any()
     });
-    let hint = text(match is_for_this_device() {
-        true => |text| text.local_link,
-        false => |text| text.qr_hint,
-    });
+    let hint = match is_for_this_device() {
+        true => view! { <p class="small quiet">{text(|text| text.local_link)}</p> },
+        false => view! { <p class="small quiet qr-hint">{text(|text| text.qr_hint)}</p> },
+    };
     let link = reactive_text(move || address.get());
     let content = view! {
         {code}
-        <p class="small quiet">{hint}</p>
+        {hint}
         <p class="mono small address">{link}</p>
     };
     let to_system = can_share().then(|| {

@@ -137,8 +137,11 @@ fn formatter(lang: Lang, class: &str, options: &[(&str, &str)]) -> Option<Format
     for (name, value) in options {
         Reflect::set(&object, &(*name).into(), &(*value).into()).ok()?;
     }
-    let arguments = Array::of2(&locale(lang).into(), &object);
-    Reflect::construct(&class, &arguments).ok()
+    // A tag of the system, as `en-US@posix`, may be none of ECMA-402.
+    let tags = [own_tag(lang), Some(lang.tag().to_owned())];
+    tags.into_iter()
+        .flatten()
+        .find_map(|tag| Reflect::construct(&class, &Array::of2(&tag.into(), &object)).ok())
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -170,13 +173,18 @@ fn function(target: &wasm_bindgen::JsValue, name: &str) -> Option<js_sys::Functi
 
 /// The browser's own variant of the language, as `en-GB`, which writes dates in its way.
 #[cfg(target_arch = "wasm32")]
-fn locale(lang: Lang) -> String {
-    let tags = web_sys::window().map(|window| window.navigator().languages());
-    let own = tags.and_then(|tags| {
-        let mut tags = tags.iter().filter_map(|tag| tag.as_string());
-        tags.find(|tag| Lang::from_tag(tag) == Some(lang))
-    });
-    own.unwrap_or_else(|| lang.tag().to_owned())
+fn own_tag(lang: Lang) -> Option<String> {
+    let tags = web_sys::window()?.navigator().languages();
+    let mut tags = tags.iter().filter_map(|tag| tag.as_string());
+    tags.find(|tag| is_variant(tag, lang))
+}
+
+/// The tag is one of the language as the page writes it: Chinese in simplified characters.
+#[cfg(any(test, target_arch = "wasm32"))]
+fn is_variant(tag: &str, lang: Lang) -> bool {
+    const TRADITIONAL: [&str; 4] = ["hant", "tw", "hk", "mo"];
+    let is_traditional = |part: &str| TRADITIONAL.iter().any(|one| one.eq_ignore_ascii_case(part));
+    Lang::from_tag(tag) == Some(lang) && !tag.split('-').any(is_traditional)
 }
 
 #[cfg(test)]
@@ -188,5 +196,16 @@ mod tests {
         for (count, text) in [(0, "0 streams"), (1, "1 stream"), (2, "2 streams")] {
             assert_eq!(counted(count, "stream", "streams"), text);
         }
+    }
+
+    #[test]
+    fn chinese_is_written_as_where_characters_are_simplified() {
+        for tag in ["zh", "zh-CN", "zh-Hans-SG"] {
+            assert!(is_variant(tag, Lang::Zh), "{tag}");
+        }
+        for tag in ["zh-TW", "zh-Hant", "zh-hk", "zh-Hant-MO", "en-GB"] {
+            assert!(!is_variant(tag, Lang::Zh), "{tag}");
+        }
+        assert!(is_variant("en-GB", Lang::En));
     }
 }

@@ -85,6 +85,10 @@ async fn the_qr_code_of_a_stream_or_a_room_has_its_link_in_every_colour_scheme()
             .await;
         let hint = hint.as_str().expect("text");
         assert!(hint.contains("Weir"), "{hint}");
+        // The player behind the sheet takes no keys.
+        browser.press("i").await;
+        let statistics = "return !!document.querySelector('.statistics')";
+        assert_eq!(browser.run(statistics).await, false);
         browser.press(ESCAPE).await;
         browser
             .until(

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use shared::api::PublisherWarning;
 use wasm_bindgen::JsCast;
 use web_sys::{EventTarget, MediaStream, MediaStreamTrack};
 
@@ -197,6 +198,12 @@ impl Publisher {
 
     pub(crate) fn toggle_muted(self) {
         self.muted.update(|muted| *muted = !*muted);
+        // The server's report is of before, and the next one comes in seconds.
+        self.report.update(|report| {
+            report
+                .warnings
+                .retain(|one| *one != PublisherWarning::Silent);
+        });
         self.apply_muted();
     }
 
