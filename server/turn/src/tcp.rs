@@ -113,8 +113,10 @@ async fn read(
                 0
             }
             read = async {
-                // What may not pass stays with the sender.
-                sleep_until(resume).await;
+                // What may not pass stays with the sender. A sleep takes a millisecond at least.
+                if Instant::now() < resume {
+                    sleep_until(resume).await;
+                }
                 reader.read(frames.space()).await
             } => match read? {
                 0 => return Ok(()),
