@@ -52,7 +52,7 @@ Usage: cargo xtask COMMAND
   bench instructions
                   count the instructions of the egress loop, which have a bound
   fuzz [NAME] [--seconds 60]
-                  mutate untrusted input, and look for panics and hangs: signaling, chat, feedback, demux, ingest, simulcast,
+                  mutate untrusted input, and look for panics and hangs: signaling, chat, feedback, demux, ingest, simulcast, heads,
                   transport, turn
 
 Whatever is missing is listed before it is installed. With --no-install nothing is installed:
