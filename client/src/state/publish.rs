@@ -13,14 +13,12 @@ use shared::api::{ApiError, ErrorCode};
 use shared::retry::{Backoff, Retry};
 
 use super::capture::CaptureProblem;
-use super::session::{OpenError, RetryCause};
+use super::session::{
+    CONNECT_TIMEOUT_MS, OpenError, RESTART_TIMEOUT_MS, RetryCause, STABLE_AFTER_MS,
+};
 
 /// An ICE restart costs a request; a short interruption needs none.
 const UNSTEADY_MS: u64 = 2_000;
-const RESTART_TIMEOUT_MS: u64 = 5_000;
-const CONNECT_TIMEOUT_MS: u64 = 15_000;
-/// After a session that lasted this long, the back-off starts small again.
-const STABLE_AFTER_MS: u64 = 3_000;
 /// Attempts in a row that meet another publisher, after which it is one: the end of the session before takes the server a moment.
 const MAX_TAKEN: u32 = 3;
 

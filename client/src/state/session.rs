@@ -17,11 +17,11 @@ use shared::retry::{Backoff, Retry};
 
 /// An ICE restart costs a request; a short interruption needs none.
 const UNSTEADY_MS: u64 = 1_500;
-const RESTART_TIMEOUT_MS: u64 = 5_000;
-const CONNECT_TIMEOUT_MS: u64 = 15_000;
+pub(super) const RESTART_TIMEOUT_MS: u64 = 5_000;
+pub(super) const CONNECT_TIMEOUT_MS: u64 = 15_000;
 const QUERY_TIMEOUT_MS: u64 = 5_000;
-/// After a session that played this long, the back-off starts small again.
-const STABLE_AFTER_MS: u64 = 3_000;
+/// After a session that lasted this long, the back-off starts small again.
+pub(super) const STABLE_AFTER_MS: u64 = 3_000;
 /// 404 responses in a row after which the stream has ended: a server that has just started may still be scanning its files.
 const MAX_GONE: u32 = 4;
 

@@ -21,6 +21,8 @@ use super::{JoinRequest, Room, SocketId, name};
 #[derive(Debug)]
 struct Held {
     text: String,
+    /// What the text says, if it is a message.
+    message: Option<ClientMessage>,
     /// When it is tried again.
     retry_at: Instant,
     since: Instant,
@@ -150,7 +152,7 @@ impl RoomSocket {
         };
         if now >= held.since + PATIENCE {
             tracing::debug!(socket = self.id.0, "a message could not be passed on");
-            return match receiver(serde_json::from_str(&held.text).ok().as_ref()) {
+            return match receiver(held.message.as_ref()) {
                 Some(to) => self.reply(Refusal::peer_busy(to.clone()), now),
                 None => self.refuse(Refusal::too_fast(), now),
             };
@@ -168,6 +170,7 @@ impl RoomSocket {
         }
         let held = Held {
             text: text.to_owned(),
+            message: serde_json::from_str(text).ok(),
             retry_at: now,
             since: now,
             is_paced: false,
@@ -182,13 +185,12 @@ impl RoomSocket {
                 pace.allows(held.text.len(), now)
             });
         }
-        let message: Option<ClientMessage> = serde_json::from_str(&held.text).ok();
         let obstacle = match held.is_paced {
-            true => self.obstacle(message.as_ref(), held.text.len(), now),
+            true => self.obstacle(held.message.as_ref(), held.text.len(), now),
             false => Some(Obstacle::Pace),
         };
-        match (obstacle, receiver(message.as_ref())) {
-            (None, _) => self.handle(&held.text, message, now),
+        match (obstacle, receiver(held.message.as_ref())) {
+            (None, _) => self.handle(&held.text, held.message, now),
             (Some(Obstacle::Receiver), Some(to)) if !self.waits_for(to, held.since, now) => {
                 self.slow.insert(to.clone(), now);
                 self.reply(Refusal::peer_busy(to.clone()), now);

@@ -9,7 +9,7 @@
 //! | `ws` | the WebSocket of rooms |
 //! | `frame_limits` | limits on the frames of a WebSocket |
 //! | `streams` | the list of streams, posters, health |
-//! | `listing` | this list as it is sent: written and compressed once a change |
+//! | `listing` | the serialized list: written and compressed once per change |
 //! | [`events`] | the list of streams as it changes |
 //! | `metrics` | counters for Prometheus |
 //! | [`ice`] | STUN and TURN servers for clients, with credentials that expire |

@@ -89,7 +89,21 @@ struct Meters {
 
 /// An IPv4 address, or an IPv6 prefix with its length. A host usually has a whole /64, a customer a /56 or a /48.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Network(IpAddr, u8);
+pub(super) struct Network(IpAddr, u8);
+
+impl Network {
+    /// The network of an address; for IPv6, of this length (at least 1).
+    pub(super) fn of(address: IpAddr, length: u8) -> Self {
+        match address.to_canonical() {
+            ip @ IpAddr::V4(_) => Self(ip, 32),
+            IpAddr::V6(ip) => {
+                let host = 128 - length;
+                let prefix = Ipv6Addr::from_bits(ip.to_bits() >> host << host);
+                Self(prefix.into(), length)
+            }
+        }
+    }
+}
 
 /// Permits one allocation. Released on drop.
 #[derive(Debug)]
@@ -215,15 +229,14 @@ impl Drop for AllocationPermit {
 
 /// The networks by which an address is counted, with how many times the limit of an address each has.
 fn networks(address: IpAddr) -> Vec<(Network, usize)> {
-    match address.to_canonical() {
-        IpAddr::V4(_) => vec![(Network(address.to_canonical(), 32), 1)],
-        IpAddr::V6(ip) => [(64, 1), (56, 2), (48, 4)]
-            .map(|(length, share)| {
-                let prefix = Ipv6Addr::from_bits(ip.to_bits() >> (128 - length) << (128 - length));
-                (Network(prefix.into(), length), share)
-            })
-            .to_vec(),
-    }
+    let shares: &[_] = match address.to_canonical() {
+        IpAddr::V4(_) => &[(32, 1)],
+        IpAddr::V6(_) => &[(64, 1), (56, 2), (48, 4)],
+    };
+    let shares = shares.iter();
+    shares
+        .map(|(length, share)| (Network::of(address, *length), *share))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! TCP connections without an allocation: few, in total and from one address. Pure.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+
+use super::quota::Network;
 
 /// In total, and from one address (IPv6: one /64).
 const MAX_CONNECTIONS: usize = 256;
@@ -24,9 +26,10 @@ struct Places {
 #[derive(Debug)]
 struct Place {
     number: u64,
-    address: IpAddr,
+    /// IPv6: its /64.
+    address: Network,
     /// IPv6: its /48, which one subscriber may have.
-    network: IpAddr,
+    network: Network,
     evicted: Arc<Notify>,
 }
 
@@ -40,14 +43,7 @@ pub(super) struct UnauthenticatedPermit {
 
 impl UnauthenticatedConnections {
     pub(super) fn admit(self: &Arc<Self>, ip: IpAddr) -> UnauthenticatedPermit {
-        let first_bits = |bits: u32| match ip.to_canonical() {
-            IpAddr::V4(ip) => IpAddr::V4(ip),
-            IpAddr::V6(ip) => {
-                let rest = 128 - bits;
-                IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> rest << rest))
-            }
-        };
-        let (address, network) = (first_bits(64), first_bits(48));
+        let (address, network) = (Network::of(ip, 64), Network::of(ip, 48));
         let mut places = self.places();
         if places.of(address) >= MAX_OF_ADDRESS {
             places.evict_oldest(|place| place.address == address);
@@ -77,14 +73,14 @@ impl UnauthenticatedConnections {
 }
 
 impl Places {
-    fn of(&self, address: IpAddr) -> usize {
+    fn of(&self, address: Network) -> usize {
         let taken = self.taken.iter();
         taken.filter(|place| place.address == address).count()
     }
 
     /// The network with most places.
-    fn fullest(&self) -> Option<IpAddr> {
-        let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+    fn fullest(&self) -> Option<Network> {
+        let mut counts: HashMap<Network, usize> = HashMap::new();
         for place in &self.taken {
             *counts.entry(place.network).or_default() += 1;
         }

@@ -6,6 +6,7 @@ mod published;
 mod replaced;
 mod reports;
 mod tcp;
+mod world;
 
 use std::net::UdpSocket;
 

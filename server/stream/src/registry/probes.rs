@@ -1,12 +1,13 @@
 //! Files are probed before anybody watches them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
 use super::Inner;
+use crate::lock;
 use crate::scanner::SCAN_INTERVAL;
 
 /// The next stream is probed after this time, while fewer than [`MAX_PENDING_PROBES`] are waited for.
@@ -22,20 +23,21 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(60);
 pub(super) async fn probe_streams(registry: Weak<Inner>) {
     let mut pending: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
     let retry_at: Arc<Mutex<BTreeMap<String, Instant>>> = Arc::default();
-    let times = || retry_at.lock().unwrap_or_else(PoisonError::into_inner);
     let mut last = String::new();
     loop {
         let deadline = Instant::now() + SCAN_INTERVAL;
         let Some(mut streams) = registry.upgrade().map(|inner| inner.streams()) else {
             return;
         };
+        lock(&retry_at).retain(|_, at| Instant::now() < *at);
         if let Some(at) = streams.iter().position(|stream| *stream.name() == *last) {
             streams.rotate_left(at + 1);
         }
         for stream in streams {
             pending.retain(|_, probe| !probe.is_finished());
-            times().retain(|_, at| Instant::now() < *at);
-            if pending.contains_key(stream.name()) || times().contains_key(stream.name()) {
+            let waits = |at: &Instant| Instant::now() < *at;
+            let later = lock(&retry_at).get(stream.name()).is_some_and(waits);
+            if later || pending.contains_key(stream.name()) {
                 continue;
             }
             last = stream.name().to_owned();
@@ -49,8 +51,8 @@ pub(super) async fn probe_streams(registry: Weak<Inner>) {
                 let read = stream.offering().await;
                 stream.end_if_replaced().await;
                 if read.is_err_and(|error| error.is_temporary()) {
-                    let mut later = later.lock().unwrap_or_else(PoisonError::into_inner);
-                    later.insert(stream.name().to_owned(), Instant::now() + RETRY_INTERVAL);
+                    let at = Instant::now() + RETRY_INTERVAL;
+                    lock(&later).insert(stream.name().to_owned(), at);
                 }
             });
             if tokio::time::timeout(patience, &mut probe).await.is_err() {

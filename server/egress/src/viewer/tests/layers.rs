@@ -1,54 +1,22 @@
 //! A publisher whose simulcast layers begin and stop.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use media::payloads::RtpPayloads;
 use media::time::MediaTime;
 use media::track::Offering;
 use shared::api::Codec;
-use stream::WantedTrack;
-use stream::admission::Limits;
-use stream::publication::{self, Publication};
-use stream::registry::Registry;
+use stream::publication;
 use stream::shared_log::SharedLog;
-use timeline::retention::Retention;
 use timeline::unit::Unit;
 
+use super::world::World;
 use super::*;
 
 /// By its number in the description: the second one is the larger.
 const SMALL: usize = 0;
 const LARGE: usize = 1;
 
-struct World {
-    harness: Harness,
-    publication: Publication,
-}
-
 impl World {
-    fn new() -> Self {
-        let registry = Registry::open(Vec::new(), Limits::default(), Duration::ZERO);
-        let published = registry.publish("live", Offering::default(), Retention::default());
-        Self {
-            harness: Harness::new(),
-            publication: published.expect("the name is free"),
-        }
-    }
-
-    /// A viewer that came before the publisher, and takes H.264 alone.
-    fn watch(&self) -> (Polled, Peer) {
-        let wanted = [(Codec::H264, vec![Codec::H264]), (Codec::Opus, Vec::new())];
-        let wanted = wanted.map(|(codec, codecs)| WantedTrack {
-            track: publication::track(codec),
-            codecs,
-        });
-        let subscription = self.publication.stream.subscribe_to(&wanted, true);
-        viewer_of(&self.harness, |params| {
-            params.subscription = subscription.expect("it may wait");
-        })
-    }
-
     /// Offers these layers, best first.
     fn offer(&mut self, layers: &[usize]) {
         let layers = layers.iter();
@@ -86,7 +54,7 @@ impl World {
 #[tokio::test]
 async fn the_viewer_gets_the_largest_layer_and_goes_on_when_it_stops_and_returns() {
     let mut world = World::new();
-    let (mut viewer, mut peer) = world.watch();
+    let (mut viewer, mut peer) = world.watch(&[Codec::H264]);
     let log = Arc::clone(viewer.viewer.subscription.log());
     assert_eq!(viewer.poll(world.harness.start), NextPoll::OnAppend);
     world.publication.appender.begin_run(None);
@@ -146,7 +114,7 @@ async fn the_viewer_gets_the_largest_layer_and_goes_on_when_it_stops_and_returns
 #[tokio::test]
 async fn a_keyframe_is_asked_of_the_layer_to_go_on_with() {
     let mut world = World::new();
-    let (mut viewer, mut peer) = world.watch();
+    let (mut viewer, mut peer) = world.watch(&[Codec::H264]);
     let log = Arc::clone(viewer.viewer.subscription.log());
     world.publication.appender.begin_run(None);
     let start = world.harness.start;

@@ -1,26 +1,17 @@
 //! A publisher that returns with another codec: its viewers go on, on the streams that they have.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use media::payloads::RtpPayloads;
 use media::time::MediaTime;
 use media::track::Offering;
 use shared::api::Codec;
-use stream::admission::Limits;
-use stream::publication::{self, Publication};
-use stream::registry::Registry;
+use stream::StreamError;
+use stream::publication;
 use stream::shared_log::SharedLog;
-use stream::{StreamError, WantedTrack};
-use timeline::retention::Retention;
 use timeline::unit::Unit;
 
+use super::world::World;
 use super::*;
-
-struct World {
-    harness: Harness,
-    publication: Publication,
-}
 
 fn offering(codecs: &[Codec]) -> Offering {
     let codecs = codecs.iter();
@@ -31,33 +22,6 @@ fn offering(codecs: &[Codec]) -> Offering {
 }
 
 impl World {
-    /// Nobody publishes yet.
-    fn new() -> Self {
-        let registry = Registry::open(Vec::new(), Limits::default(), Duration::ZERO);
-        let published = registry.publish("live", Offering::default(), Retention::default());
-        Self {
-            harness: Harness::new(),
-            publication: published.expect("the name is free"),
-        }
-    }
-
-    /// A viewer that waits for H.264, and takes these codecs.
-    fn subscribe(&self, codecs: &[Codec]) -> Result<stream::Subscription, StreamError> {
-        let wanted = [(Codec::H264, codecs), (Codec::Opus, &[])];
-        let wanted = wanted.map(|(codec, codecs)| WantedTrack {
-            track: publication::track(codec),
-            codecs: codecs.to_vec(),
-        });
-        self.publication.stream.subscribe_to(&wanted, true)
-    }
-
-    fn watch(&self, codecs: &[Codec]) -> (Polled, Peer) {
-        let subscription = self.subscribe(codecs);
-        viewer_of(&self.harness, |params| {
-            params.subscription = subscription.expect("it may wait");
-        })
-    }
-
     /// A publisher begins, and sends a keyframe and another picture of this codec, of two packets each, and sound with the second.
     fn publish(&mut self, log: &SharedLog, codec: Codec, millis: u64) {
         let appender = &mut self.publication.appender;

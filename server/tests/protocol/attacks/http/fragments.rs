@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use testkit::TestServer;
 use testkit::socket::TestSocket;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::{self, Message};
 
 /// The time of a message, and more on a slow machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
-fn fragment(code: Data, is_final: bool) -> Message {
-    Message::Frame(Frame::message("x", OpCode::Data(code), is_final))
+/// Sends a fragment that is not the last.
+async fn send(socket: &mut TestSocket, code: Data) -> tungstenite::Result<()> {
+    let fragment = Frame::message("x", OpCode::Data(code), false);
+    socket.socket.send(Message::Frame(fragment)).await
 }
 
 /// The number of the Close that comes next.
@@ -32,35 +34,18 @@ async fn is_closed(socket: &mut TestSocket) -> u16 {
 async fn a_message_of_endless_fragments_ends_its_socket() {
     let server = TestServer::with(&["test:"]).await;
     let mut socket = TestSocket::open(&server.url).await;
-    socket
-        .socket
-        .send(fragment(Data::Text, false))
-        .await
-        .unwrap();
+    send(&mut socket, Data::Text).await.unwrap();
     let fragments = async {
         // Until the server has closed.
-        while socket
-            .socket
-            .send(fragment(Data::Continue, false))
-            .await
-            .is_ok()
-        {}
+        while send(&mut socket, Data::Continue).await.is_ok() {}
     };
     tokio::time::timeout(LIMIT, fragments)
         .await
         .expect("it ends");
     let mut socket = TestSocket::open(&server.url).await;
-    socket
-        .socket
-        .send(fragment(Data::Text, false))
-        .await
-        .unwrap();
+    send(&mut socket, Data::Text).await.unwrap();
     for _ in 0..16 {
-        socket
-            .socket
-            .send(fragment(Data::Continue, false))
-            .await
-            .unwrap();
+        send(&mut socket, Data::Continue).await.unwrap();
     }
     assert_eq!(is_closed(&mut socket).await, 1009);
 }
@@ -70,11 +55,7 @@ async fn a_message_that_pings_keep_alive_ends_its_socket() {
     let server = TestServer::with(&["test:"]).await;
     let mut socket = TestSocket::open(&server.url).await;
     let began = Instant::now();
-    socket
-        .socket
-        .send(fragment(Data::Text, false))
-        .await
-        .unwrap();
+    send(&mut socket, Data::Text).await.unwrap();
     let pings = async {
         while socket.socket.send(Message::Ping("x".into())).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(500)).await;
