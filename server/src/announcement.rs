@@ -47,7 +47,8 @@ pub(crate) fn announcement(http: SocketAddr, server: &Server) -> String {
         "Video and audio use UDP port {}. Ctrl-C stops the server.\n",
         ports.join(" and ")
     ));
-    if addresses.iter().all(|address| address.ip().is_loopback()) {
+    let stays = addresses.iter().all(|address| address.ip().is_loopback());
+    if stays && http.ip().is_loopback() {
         text.push_str(
             "They stay on this machine, as the page does: with a proxy before it, give --public-ip; for others in the network, --listen 0.0.0.0:8000.\n\
              Firefox connects here only with media.peerconnection.ice.loopback in about:config; other browsers do.\n",
