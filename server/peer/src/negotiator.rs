@@ -1,6 +1,8 @@
 //! Offers, answers and candidates of one connection: perfect negotiation (W3C WebRTC 10.7) and trickle ICE (RFC 8838).
 
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use shared::chat::{OLD_FILE_CHANNEL, old_file_number};
@@ -8,6 +10,7 @@ use shared::ice_candidate::MAX_CANDIDATES;
 use shared::negotiation::{Negotiation, OfferAction, as_dtls_client};
 use shared::safety::{fingerprint, safety_code};
 use shared::signaling::{Candidate, ClientMessage};
+use tokio::time::{Instant, sleep_until};
 use webrtc::data_channel::DataChannel;
 use webrtc::error::Result;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
@@ -15,6 +18,9 @@ use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDes
 use crate::connection::{CandidatePair, ConnectionEvent, round_trip_ms, selected_pair};
 use crate::peer_link::{LinkCommand, LinkEvent, LinkEventSender};
 use crate::sdp::{is_same_connection, usable_candidate, with_kept_setup, with_usable_candidates};
+
+/// The longest time that an offer waits for this side to end its own restart.
+const OFFER_WAIT: Duration = Duration::from_secs(1);
 
 /// The negotiation of one connection.
 pub(crate) struct Negotiator {
@@ -24,6 +30,11 @@ pub(crate) struct Negotiator {
     native: bool,
     /// An offer of this side is not answered yet.
     awaiting_answer: bool,
+    /// Times that a local description was set and its candidates are not gathered yet; several may end as one.
+    gathering: usize,
+    /// An offer that this side rolled its own back for, and when it is answered at the latest. It restarts ICE while the driver of webrtc 0.21.1 may
+    /// still gather for the one rolled back: candidates of sockets that are about to close would enter the new session, and no pair would follow.
+    waiting: Option<(String, Instant)>,
     /// Remote candidates that arrived before the remote description.
     pending_remote: Vec<String>,
     /// Remote candidates that were added since the last description: each costs checks.
@@ -43,6 +54,8 @@ impl Negotiator {
             negotiation,
             native,
             awaiting_answer: false,
+            gathering: 0,
+            waiting: None,
             pending_remote: Vec::new(),
             added: 0,
             events,
@@ -58,7 +71,7 @@ impl Negotiator {
                 Ok(())
             }
             // The pending offer serves the restart as well.
-            LinkCommand::RestartIce if self.awaiting_answer => Ok(()),
+            LinkCommand::RestartIce if self.awaiting_answer || self.waiting.is_some() => Ok(()),
             LinkCommand::RestartIce => self.offer(true).await,
         }
     }
@@ -72,7 +85,7 @@ impl Negotiator {
         if !self.native && self.pc.current_remote_description().await.is_none() {
             sdp = as_dtls_client(&sdp);
         }
-        self.pc.set_local_description(offer).await?;
+        self.set_local(offer).await?;
         self.awaiting_answer = true;
         let to = self.events.other.clone();
         self.signal(ClientMessage::Offer { to, sdp }).await;
@@ -89,11 +102,46 @@ impl Negotiator {
             OfferAction::Ignore => return Ok(()),
             OfferAction::RollBack => {
                 let rollback = RTCSessionDescription::rollback(None)?;
-                self.pc.set_local_description(rollback).await?;
+                self.set_local(rollback).await?;
                 self.awaiting_answer = false;
+                // At first there are no older sockets.
+                if self.pc.current_remote_description().await.is_some() {
+                    self.waiting = Some((sdp, Instant::now() + OFFER_WAIT));
+                    return Ok(());
+                }
+            }
+            OfferAction::Answer if self.waiting.is_some() => {
+                self.waiting = Some((sdp, Instant::now() + OFFER_WAIT));
+                return Ok(());
             }
             OfferAction::Answer => {}
         }
+        self.answer(sdp).await
+    }
+
+    /// Returns when the offer that waits can be answered.
+    pub(crate) async fn offer_is_due(&self) {
+        match &self.waiting {
+            Some((_, latest)) if self.gathering > 0 => sleep_until(*latest).await,
+            Some(_) => {}
+            None => pending().await,
+        }
+    }
+
+    pub(crate) async fn answer_waiting(&mut self) -> Result<()> {
+        let Some((sdp, _)) = self.waiting.take() else {
+            return Ok(());
+        };
+        self.gathering = 0;
+        self.answer(sdp).await
+    }
+
+    async fn set_local(&mut self, description: RTCSessionDescription) -> Result<()> {
+        self.gathering += 1;
+        self.pc.set_local_description(description).await
+    }
+
+    async fn answer(&mut self, sdp: String) -> Result<()> {
         let offer = RTCSessionDescription::offer(with_usable_candidates(&sdp))?;
         self.pc.set_remote_description(offer).await?;
         self.add_pending_remote().await;
@@ -105,7 +153,7 @@ impl Negotiator {
         ) {
             sdp = with_kept_setup(&sdp, &local.sdp, &remote.sdp);
         }
-        self.pc.set_local_description(answer).await?;
+        self.set_local(answer).await?;
         let to = self.events.other.clone();
         self.signal(ClientMessage::Answer { to, sdp }).await;
         self.events.emit(LinkEvent::Negotiated).await;
@@ -138,7 +186,7 @@ impl Negotiator {
         let Some(candidate) = usable_candidate(&candidate.candidate) else {
             return;
         };
-        if self.pc.remote_description().await.is_none() {
+        if self.waiting.is_some() || self.pc.remote_description().await.is_none() {
             if self.pending_remote.len() < MAX_CANDIDATES {
                 self.pending_remote.push(candidate);
             }
@@ -180,7 +228,10 @@ impl Negotiator {
                 self.events.emit(LinkEvent::Gathered(kind)).await;
                 self.trickle(candidate.candidate).await;
             }
-            ConnectionEvent::Gathered => self.trickle(String::new()).await,
+            ConnectionEvent::Gathered => {
+                self.gathering = self.gathering.saturating_sub(1);
+                self.trickle(String::new()).await;
+            }
             ConnectionEvent::Channel(channel) => {
                 let label = channel.label().await.unwrap_or_default();
                 let protocol = channel.protocol().await.unwrap_or_default();

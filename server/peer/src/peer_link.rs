@@ -250,6 +250,7 @@ async fn run(
                     Ok(())
                 }
             },
+            () = negotiator.offer_is_due() => negotiator.answer_waiting().await,
             _ = route_timer.tick() => {
                 negotiator.update_route(&mut route).await;
                 Ok(())
