@@ -26,6 +26,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use connection::PublisherSession;
 use serde_json::Value;
 use shared::api::PublisherInfo;
 use testkit::browser::TestBrowser;
@@ -113,16 +114,20 @@ async fn camera_and_microphone_of_chromium_come_out_whole_over_a_path_that_loses
         let viewer = watch(&server).await;
         has(&viewer, 1).await;
         let (sent_before, before) = (frames_sent(&browser).await, viewer.recorded().len());
+        let dropped_before = session.stats().dropped;
         has(&viewer, before + PICTURES).await;
         browser.run("camera.stop()").await;
-        let sent = frames_sent(&browser).await - sent_before;
-        let most = before + (0.95 * sent) as usize;
-        has(&viewer, most).await;
+        let sent = (frames_sent(&browser).await - sent_before) as u64;
+        // What is not sent on is known to be missing, and is little: a hole costs one round trip to a keyframe, which is long on a slow machine.
+        eventually("all but a few of the last arrive", LIMIT, || async {
+            let (arrived, dropped) = arrived(&viewer, before, &session, dropped_before);
+            100 * (arrived + dropped) >= 95 * sent
+        })
+        .await;
+        let (arrived, dropped) = arrived(&viewer, before, &session, dropped_before);
+        println!("{codec}: {sent} sent, {arrived} have arrived, {dropped} were dropped");
+        assert!(10 * dropped <= sent, "{:?}", session.stats());
         let pictures = viewer.recorded();
-        println!(
-            "{codec}: {sent} sent, {} have arrived",
-            pictures.len() - before
-        );
         assert_whole(&pictures, session.stats());
         browser.run("connection.close()").await;
         eventually("the session ends", LIMIT, || async {
@@ -131,6 +136,17 @@ async fn camera_and_microphone_of_chromium_come_out_whole_over_a_path_that_loses
         .await;
         server.stop().await;
     }
+}
+
+/// Pictures of which the viewer has so many more, and the server has dropped so many more.
+fn arrived(
+    viewer: &Str0mViewer,
+    before: usize,
+    session: &PublisherSession,
+    dropped_before: u64,
+) -> (u64, u64) {
+    let arrived = viewer.recorded().len() - before;
+    (arrived as u64, session.stats().dropped - dropped_before)
 }
 
 /// Sends the camera in one codec, and the microphone.
