@@ -124,6 +124,17 @@ const NEEDS: &[Need] = &[
         names: ["coturn", "coturn coturn-utils", "coturn", "coturn"],
     },
     Need {
+        description: "nginx with its stream module, and Caddy (proxies in front of the server)",
+        scope: Scope::Test,
+        present: || has("caddy") && has_nginx_with_streams(),
+        names: [
+            "nginx libnginx-mod-stream caddy",
+            "nginx nginx-mod-stream caddy",
+            "nginx caddy",
+            "nginx caddy",
+        ],
+    },
+    Need {
         description: "network namespaces and nftables (on Linux)",
         scope: Scope::Test,
         present: || !cfg!(target_os = "linux") || (has("ip") && has("nft")),
@@ -293,6 +304,19 @@ Gst.init(None)
 elements = ['webrtcbin', 'nicesrc', 'dtlsdec', 'srtpdec', 'rtpbin', 'rtph264depay', 'rtpvp8depay', 'h264parse', 'openh264enc', 'opusenc']
 print(all(map(Gst.ElementFactory.find, elements)))";
     answer("/usr/bin/python3", &["-c", ASK]).as_deref() == Some("True")
+}
+
+/// Its stream module is built in, or a package of its own.
+fn has_nginx_with_streams() -> bool {
+    let Ok(version) = command("nginx").arg("-V").output() else {
+        return false;
+    };
+    let said = String::from_utf8_lossy(&version.stderr);
+    let module = |folder: &str| Path::new(folder).join("ngx_stream_module.so").is_file();
+    said.split_whitespace().any(|flag| flag == "--with-stream")
+        || ["/usr/lib/nginx/modules", "/usr/lib64/nginx/modules"]
+            .map(module)
+            .contains(&true)
 }
 
 fn has_chinese_font() -> bool {

@@ -1,6 +1,7 @@
 //! Attacks over HTTP: on connections, on memory, and through these on everybody else.
 
 mod api;
+mod behind_proxies;
 mod connections;
 mod fragments;
 mod heads;
@@ -29,7 +30,7 @@ fn address(url: &str) -> SocketAddr {
 }
 
 /// A connection from this address of the machine.
-async fn connect(url: &str, from: &str) -> TcpStream {
+pub(super) async fn connect(url: &str, from: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
     socket.connect(address(url)).await.unwrap()
