@@ -12,6 +12,7 @@ mod peer_reflexive_flood;
 mod pli_storm;
 mod redirected_media;
 mod relay;
+mod relay_places;
 mod relayed_floods;
 mod restart_flood;
 mod rights;

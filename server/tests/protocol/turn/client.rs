@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use testkit::PATIENCE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 use turn_types::AddressFamily;
 use turn_types::attribute::{
@@ -19,6 +19,8 @@ use turn_types::stun::message::{
     BINDING, IntegrityAlgorithm, LongTermKeyCredentials, Message, MessageClass, MessageWrite,
     MessageWriteExt, MessageWriteVec, Method, TransactionId,
 };
+
+use super::By;
 
 /// Longer than a reply over loopback takes.
 pub(crate) const SOON: Duration = Duration::from_secs(2);
@@ -47,20 +49,30 @@ pub(crate) enum Received {
 type Attributes<'a> = &'a dyn Fn(&mut MessageWriteVec, TransactionId);
 
 impl TurnClient {
-    pub(crate) async fn udp(server: SocketAddr, username: &str, password: &str) -> Self {
-        let socket = UdpSocket::bind((unspecified(server.ip()), 0))
-            .await
-            .unwrap();
-        socket.connect(server).await.unwrap();
-        Self::new(Link::Udp(socket), username, password)
-    }
-
-    pub(crate) async fn tcp(server: SocketAddr, username: &str, password: &str) -> Self {
-        let stream = TcpStream::connect(server).await.unwrap();
-        Self::new(Link::Tcp(stream, Vec::new()), username, password)
-    }
-
-    fn new(link: Link, username: &str, password: &str) -> Self {
+    /// From this address of the machine.
+    pub(crate) async fn new(
+        by: By,
+        from: IpAddr,
+        server: SocketAddr,
+        username: &str,
+        password: &str,
+    ) -> Self {
+        let from = SocketAddr::new(from, 0);
+        let link = match by {
+            By::Udp => {
+                let socket = UdpSocket::bind(from).await.unwrap();
+                socket.connect(server).await.unwrap();
+                Link::Udp(socket)
+            }
+            By::Tcp => {
+                let socket = match from {
+                    SocketAddr::V4(_) => TcpSocket::new_v4().unwrap(),
+                    SocketAddr::V6(_) => TcpSocket::new_v6().unwrap(),
+                };
+                socket.bind(from).unwrap();
+                Link::Tcp(socket.connect(server).await.unwrap(), Vec::new())
+            }
+        };
         Self {
             link,
             username: username.to_owned(),
@@ -300,12 +312,5 @@ impl TurnClient {
                 }
             },
         }
-    }
-}
-
-fn unspecified(like: IpAddr) -> IpAddr {
-    match like {
-        IpAddr::V4(_) => IpAddr::from([0; 4]),
-        IpAddr::V6(_) => IpAddr::from([0; 16]),
     }
 }

@@ -7,7 +7,7 @@ mod naming;
 mod refusals;
 mod relaying;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use client::TurnClient;
@@ -41,17 +41,27 @@ impl Turn {
 
     /// A client with credentials of its own.
     pub(crate) async fn client(&self, by: By) -> TurnClient {
+        self.client_at(by, self.unspecified()).await
+    }
+
+    /// The same, from this address of the machine.
+    pub(crate) async fn client_at(&self, by: By, from: impl Into<IpAddr>) -> TurnClient {
         let config = ice(&self.server).await;
         let account = config.ice_servers.last().unwrap();
         let [username, password] =
             [&account.username, &account.credential].map(|field| field.as_deref().unwrap());
-        self.client_as(by, username, password).await
+        TurnClient::new(by, from.into(), self.address, username, password).await
     }
 
     pub(crate) async fn client_as(&self, by: By, username: &str, password: &str) -> TurnClient {
-        match by {
-            By::Udp => TurnClient::udp(self.address, username, password).await,
-            By::Tcp => TurnClient::tcp(self.address, username, password).await,
+        TurnClient::new(by, self.unspecified(), self.address, username, password).await
+    }
+
+    /// Any address that reaches the server.
+    fn unspecified(&self) -> IpAddr {
+        match self.address {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         }
     }
 }

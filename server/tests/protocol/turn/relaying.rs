@@ -1,13 +1,13 @@
 //! Data that is relayed.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use testkit::{PATIENCE, skip};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use super::client::{Received, SOON};
+use super::client::{Received, SOON, TurnClient};
 use super::{By, Turn};
 
 /// Allows peers on this machine, which are refused by default.
@@ -150,13 +150,14 @@ async fn relaying_works_over_ipv6() {
     }
     let template = turn.client(By::Udp).await;
     let (username, password) = (template.username, template.password);
-    let mut client = super::client::TurnClient::udp(v6, &username, &password).await;
+    let from = Ipv6Addr::UNSPECIFIED.into();
+    let connect = |by| TurnClient::new(by, from, v6, &username, &password);
+    let mut client = connect(By::Udp).await;
     assert!(client.binding().await.is_ipv6());
     // RFC 8656 7.2: IPv4 unless requested otherwise.
     assert!(client.allocate().await.unwrap().is_ipv4());
 
-    let mut one = super::client::TurnClient::udp(v6, &username, &password).await;
-    let mut two = super::client::TurnClient::tcp(v6, &username, &password).await;
+    let (mut one, mut two) = (connect(By::Udp).await, connect(By::Tcp).await);
     let [at_one, at_two] = [
         one.allocate_ipv6().await.unwrap(),
         two.allocate_ipv6().await.unwrap(),
