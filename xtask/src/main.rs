@@ -20,6 +20,7 @@ mod run;
 mod setup;
 mod structure;
 mod test;
+mod test_groups;
 mod tools;
 mod wasm;
 mod whepsrc;
@@ -39,7 +40,8 @@ Usage: cargo xtask COMMAND
   test [NAME] [--full] [--no-install]
                   install missing tools, then run every check and test. With NAME, run only the tests
                   whose name contains it. --full adds full matrices, repeated tries and long runs.
-                  `test field` runs those of faults that people reported of other servers and players;
+                  `test field` runs those of faults that people reported of other servers and players,
+                  `test attack` those that do what attackers did to the server and its users;
                   `test debian13 --full` builds Weir in a Debian 13, in a folder, and plays files there
   setup [--no-install]
                   only install what `run` and `test` need

@@ -9,59 +9,13 @@ use crate::{
     job::{self, Step, Times},
     native::{self, Options},
     setup::{self, Install, NO_INSTALL, Scope},
-    structure,
+    structure, test_groups,
     wasm::Wasm,
     workspace::{self, cargo, for_once},
 };
 
 /// The whole of `ci` on a bare machine takes at most this.
 const BUDGET: Duration = Duration::from_secs(50 * 60);
-
-/// `cargo xtask test field`: what people reported of other servers and players, as tests. Modules of tests (`slashes::`), and single tests.
-const FIELD: &[&str] = &[
-    "bundle::",
-    "bundle_tests::",
-    "slashes::",
-    "spelling_tests::",
-    "levels::",
-    "file_name::",
-    "ice_candidate::",
-    "malformed_offers::",
-    "malformed_candidates_refuse_no_description",
-    "a_description_that_cannot_be_used_ends_the_link_with_a_sentence_of_its_own",
-    "file_queue::",
-    "file_channel::",
-    "want_queue::",
-    "many_files::",
-    "malformed::",
-    "matrix::",
-    "one_kind::",
-    "late_joiners::",
-    "tracks::",
-    "sources_that_encode_leave_no_memory_behind_when_they_stop",
-    "a_rendition_that_nobody_watches_leaves_no_memory_behind_while_its_source_runs",
-    "plain_relay::",
-    "plain_room::",
-    "plain_text::",
-    "foreign::",
-    "own_client::",
-    "a_keyframe_request_stops_no_viewer_for_longer_than_the_encoder_takes",
-    "h264_in_another_packetization_mode_alone_is_refused_and_not_served_as_sound_only",
-    "h264_without_packetization_mode_1_gets_vp8_or_single_nal_units_or_406_with_the_reason",
-    "single_nal::",
-    "a_track_of_one_picture_loses_to_one_of_many",
-    "a_package_with_a_service_is_installed_without_being_started_or_enabled",
-    "a_frame_rate_that_the_packets_contradict_is_not_claimed",
-    "a_recording_without_a_frame_rate_claims_none_that_its_pictures_do_not_have",
-    "what_only_baseline_has_is_found_in_slices_and_parameter_sets",
-    "the_list_of_common_profiles_has_baseline_main_and_high_up_to_level_5_2",
-    "only_profiles_and_sizes_that_browsers_decode_are_published",
-    "of_an_offer_only_profiles_that_every_browser_decodes_are_received",
-    "only_what_the_stream_has_is_asked_for_and_both_while_that_is_unknown",
-    "h264_passes_through_by_a_list_of_profiles",
-    "vp9_and_av1_of_other_profiles_are_transcoded",
-    "lossless_h264_of_a_profile_that_browsers_lack_is_encoded_again",
-];
 
 /// `cargo xtask test [NAME] [--full] [--no-install]`
 pub(crate) fn test(args: &[String]) -> Result<()> {
@@ -85,10 +39,7 @@ fn parse(args: &[String]) -> Result<Options> {
             flag if flag.starts_with('-') => {
                 bail!("there is no flag '{flag}': cargo xtask test [NAME] [--full] [{NO_INSTALL}]")
             }
-            "field" if options.names.is_empty() => {
-                options.names = FIELD.iter().map(|&name| name.to_owned()).collect();
-            }
-            name if options.names.is_empty() => options.names.push(name.to_owned()),
+            name if options.names.is_empty() => options.names = test_groups::names(name),
             name => bail!("one name at a time: '{name}' is the second"),
         }
     }
@@ -193,8 +144,6 @@ fn print_times(times: &Times) {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
 
     fn parsed(words: &[&str]) -> Result<Options> {
@@ -213,23 +162,10 @@ mod tests {
     }
 
     #[test]
-    fn field_stands_for_tests_that_exist() {
-        let options = parsed(&["field"]).expect("a set of names");
-        assert_eq!(options.names, FIELD);
-        assert!(parsed(&["field", "rooms"]).is_err());
-        for name in FIELD {
-            let mut git = Command::new("git");
-            let found = match name.strip_suffix("::") {
-                Some(module) => git.args([
-                    "ls-files",
-                    &format!(":/*/{module}.rs"),
-                    &format!(":/*/{module}/mod.rs"),
-                ]),
-                None => git.args(["grep", "-l", &format!("fn {name}("), "--", ":/"]),
-            };
-            let found = found.output().expect("git").stdout;
-            assert!(!found.is_empty(), "{name}");
-        }
+    fn a_group_stands_for_its_tests() {
+        let options = parsed(&["attack"]).expect("a group");
+        assert!(options.names.len() > 10);
+        assert!(parsed(&["attack", "rooms"]).is_err());
     }
 
     #[test]
