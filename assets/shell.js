@@ -2,6 +2,7 @@
 // Plain script for every browser. Without it (scripts may be blocked), weir.css shows a sentence after 12 s.
 (function () {
   // A module with a table of references, the newest feature that the client uses: Chrome 96, Firefox 79, Safari 15.
+  // What the policy of the server's page permits, WebAssembly and nothing else of eval, is known to Chrome 97, Safari 16.
   var REFERENCES = [0, 97, 115, 109, 1, 0, 0, 0, 4, 4, 1, 111, 0, 0];
 
   function isTooOld() {

@@ -142,3 +142,42 @@ async fn a_page_of_another_site_cannot_frame_the_rooms() {
     let refused = "location.href.startsWith('chrome-error:')";
     browser.until("the frame is refused", refused).await;
 }
+
+/// Puts a script and a handler into the page, and notes what the policy refuses.
+const INJECT: &str = "
+    window.policies = [];
+    document.addEventListener('securitypolicyviolation', event => policies.push(event.effectiveDirective + ' ' + event.blockedURI));
+    const script = document.createElement('script');
+    script.textContent = 'document.title = `taken over`';
+    document.body.append(script);
+    const handler = document.createElement('p');
+    handler.setAttribute('onclick', 'document.title = `taken over`');
+    document.body.append(handler);
+    handler.click();
+";
+
+/// With the player as it is served in place of the page that is not built, which has a script of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_that_are_not_of_the_page_do_not_run_and_its_own_do() {
+    let empty = tempfile::tempdir().expect("a folder");
+    let empty = empty.path().to_str().expect("a path in UTF-8");
+    let source = format!("{STREAM}={}", testkit::CLIP);
+    let built = server().await;
+    let plain = TestServer::with(&["--dist", empty, &source]).await;
+    let browser = TestBrowser::shared_chromium().await;
+    for page in [
+        built.url(&format!("/#/watch/{STREAM}")),
+        built.url("/embed.html"),
+        plain.url("/"),
+    ] {
+        browser.open(&page).await;
+        video::starts(&browser).await;
+        browser.run(INJECT).await;
+        let refused = "policies.filter(one => one.startsWith('script-src-') && one.endsWith(' inline')).length === 2";
+        browser
+            .until(&format!("{page} refuses scripts"), refused)
+            .await;
+        let title = browser.run("return document.title").await;
+        assert_ne!(title, "taken over", "{page}");
+    }
+}

@@ -20,15 +20,12 @@ use crate::{
 /// The terminal has come later, so it has offered, and is the DTLS client.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_restarts_ice_with_a_terminal_that_had_offered() {
-    // As a script of the page: what a WebDriver sets on `window` is hidden from pages in Firefox.
-    const COUNT_CONNECTIONS: &str = "const script = document.createElement('script');
-        script.textContent = `window.RTCPeerConnection = class extends RTCPeerConnection {
+    const COUNT_CONNECTIONS: &str = "window.RTCPeerConnection = class extends RTCPeerConnection {
             constructor(...all) {
                 super(...all);
                 document.body.dataset.connections = 1 + Number(document.body.dataset.connections ?? 0);
             }
-        };`;
-        document.head.append(script);";
+        };";
     let server = server().await;
     let chromium = TestBrowser::shared_chromium().await;
     let firefox = chromium.and_firefox().await;
@@ -37,7 +34,7 @@ async fn a_browser_restarts_ice_with_a_terminal_that_had_offered() {
         (&firefox, "restart-firefox"),
     ] {
         join(browser, &server, room, "Web").await;
-        browser.run(COUNT_CONNECTIONS).await;
+        browser.run_in_page(COUNT_CONNECTIONS).await;
         let mut term = TestPeer::start(&server.url, room, "term", &[]);
         let first = term.connected_to("Web").await;
         connected_to(browser, "term").await;

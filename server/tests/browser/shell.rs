@@ -167,7 +167,7 @@ async fn a_browser_without_the_webassembly_that_is_needed_is_told_which_has_it()
             browser.open(&site.url("/")).await;
             let said = format!("document.querySelector('#shell.old') && {VISIBLE} == 'en,zh-CN'");
             browser.until(old, &said).await;
-            browser.shows("Safari 15").await;
+            browser.shows("Safari 16").await;
         }
     }
 }
@@ -189,15 +189,6 @@ const FAULTS: [(&str, &str); 2] = [
 /// From now on no timer saves the conversation, and those of up to now have run.
 const WITHOUT_TIMERS: &str = "const real = setTimeout; window.setTimeout = () => 0; real(() => document.body.dataset.timers = 'none', 1500);";
 
-/// Runs a script of the page itself: of others, a page is not told what they throw.
-async fn in_page(browser: &TestBrowser, script: &str) {
-    let script = serde_json::json!(format!("(() => {{ {script} }})()"));
-    let insert = format!(
-        "const script = document.createElement('script'); script.textContent = {script}; document.head.append(script)"
-    );
-    browser.run(&insert).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_has_stopped_says_so_saves_the_conversation_and_can_be_reloaded() {
     let server = server().await;
@@ -210,7 +201,7 @@ async fn a_client_that_has_stopped_says_so_saves_the_conversation_and_can_be_rel
             browser
                 .until("its own line is there", "document.querySelector('#rename')")
                 .await;
-            in_page(&browser, WITHOUT_TIMERS).await;
+            browser.run_in_page(WITHOUT_TIMERS).await;
             browser
                 .until("no timer is left", "document.body.dataset.timers == 'none'")
                 .await;
@@ -220,7 +211,7 @@ async fn a_client_that_has_stopped_says_so_saves_the_conversation_and_can_be_rel
             browser.until("the message is there", &shown).await;
             assert_eq!(browser.run(&format!("return {saved}")).await, false);
             assert_eq!(browser.run(&format!("return {STOPPED}")).await, false);
-            in_page(&browser, fault).await;
+            browser.run_in_page(fault).await;
             browser.until(&format!("{what} is noticed"), STOPPED).await;
             browser
                 .until(&format!("after {what} the message is saved"), &saved)

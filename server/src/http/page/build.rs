@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::http::HeaderValue;
 
 use super::super::content_coding::Coding;
-use super::names;
+use super::{names, scripts};
 
 /// Of a folder, with what is compressed in it.
 const MAX_FILES: usize = 2_000;
@@ -21,6 +21,8 @@ const MAX_SIZE: u64 = 64 * 1024 * 1024;
 const MAX_DEPTH: usize = 16;
 
 pub(super) const INDEX: &str = "index.html";
+/// The player for other sites.
+pub(super) const EMBED: &str = "embed.html";
 /// Its owner edits it while the server runs: it is read for each request instead.
 pub(super) const CONFIG: &str = "config.json";
 
@@ -197,6 +199,8 @@ pub(super) struct BuildFile {
     pub(super) content_type: &'static str,
     /// Its name has a hash of its content: under this name it never changes.
     pub(super) is_hashed: bool,
+    /// Of a page: the sources of its inline scripts.
+    pub(super) scripts: String,
     /// The plain one first.
     forms: Vec<Form>,
 }
@@ -210,6 +214,10 @@ pub(super) struct Form {
 
 impl BuildFile {
     fn new(name: &str, bytes: Bytes, brotli: Option<Bytes>, gzip: Option<Bytes>) -> Self {
+        let scripts = match matches!(name, INDEX | EMBED) {
+            true => scripts::sources(&String::from_utf8_lossy(&bytes)),
+            false => String::new(),
+        };
         // A part of the entity tag, which proves nothing to anybody.
         let mut hasher = DefaultHasher::new();
         hasher.write(&bytes);
@@ -246,6 +254,7 @@ impl BuildFile {
         Self {
             content_type: names::content_type(name),
             is_hashed: names::is_hashed(name),
+            scripts,
             forms: forms.into_iter().flatten().collect(),
         }
     }

@@ -7,12 +7,14 @@
 //! | `names` | type and hash of a file, by its name; the files that a page names |
 //! | `plain` | the player in place of a page that is not built |
 //! | `range` | a range of bytes of a file |
+//! | `scripts` | the inline scripts of a page, for its policy |
 
 mod build;
 mod builds;
 mod names;
 mod plain;
 mod range;
+mod scripts;
 
 use std::sync::Arc;
 
@@ -21,10 +23,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use self::build::{BuildError, BuildFile, CONFIG, INDEX};
+use self::build::{BuildError, BuildFile, CONFIG, EMBED, INDEX};
 pub use self::builds::Builds;
 use self::range::Wanted;
-use super::browser_policy;
+use super::browser_policy::{self, PageKind};
 use super::content_coding::choose;
 use super::error::{HttpError, no_such_route};
 use super::router::App;
@@ -48,12 +50,13 @@ pub(super) async fn page(
         Err(_) => return Err(not_found()),
     };
     let builds = &app.builds;
-    let mut response = if name == CONFIG {
+    let (mut response, scripts) = if name == CONFIG {
         let config = builds.config().await.ok_or_else(not_found)?;
         let kind = HeaderValue::from_static("application/json");
-        ([(header::CONTENT_TYPE, kind)], config).into_response()
+        let config = ([(header::CONTENT_TYPE, kind)], config);
+        (config.into_response(), String::new())
     } else if let Some(file) = builds.get(name) {
-        send(&file, &headers)?
+        (send(&file, &headers)?, file.scripts)
     } else if name == INDEX {
         no_page(builds)
     } else {
@@ -63,9 +66,10 @@ pub(super) async fn page(
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-cache"));
-    if name == INDEX {
-        let policy = browser_policy::of_page(uri.query());
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    match name {
+        INDEX => browser_policy::apply(PageKind::of_query(uri.query()), &scripts, headers),
+        EMBED => browser_policy::apply(PageKind::Embed, &scripts, headers),
+        _ => {}
     }
     Ok(response)
 }
@@ -126,12 +130,14 @@ pub(super) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag)
 }
 
-/// In place of the page: a plain player, or why the page is not served.
-fn no_page(builds: &Builds) -> Response {
+/// In place of the page: a plain player, or why the page is not served; and the sources of its scripts.
+fn no_page(builds: &Builds) -> (Response, String) {
     let no_store = [(header::CACHE_CONTROL, "no-store")];
     match builds.error() {
         Some(BuildError::Absent(_)) | None => {
-            (no_store, Html(plain::player(builds.folder()))).into_response()
+            let player = plain::player(builds.folder());
+            let scripts = scripts::sources(&player);
+            ((no_store, Html(player)).into_response(), scripts)
         }
         Some(error) => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -140,7 +146,8 @@ fn no_page(builds: &Builds) -> Response {
                 Then reload. Streams can be watched already: <a href=\"/api/streams\">/api/streams</a> lists them.",
                 escape(&error.to_string())
             );
-            (status, no_store, Html(html(&why))).into_response()
+            let page = (status, no_store, Html(html(&why)));
+            (page.into_response(), String::new())
         }
     }
 }
