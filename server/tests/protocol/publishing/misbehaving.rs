@@ -72,8 +72,11 @@ async fn misbehaves(how: &str) -> Option<PublisherInfo> {
     has(&viewer, before + 25).await;
     let (pictures, stats) = (viewer.recorded(), session.stats());
     assert_eq!(decode(&pictures), pictures.len(), "{stats:?}");
-    // Both come by one socket, whose buffer a burst may fill on a busy machine: a few datagrams, not what a publisher that is starved would lose.
-    assert!(stats.lost + stats.dropped < 20, "{stats:?}");
+    // Both come by one socket, whose buffer a burst may fill on a busy machine: some datagrams, not what a publisher that is starved would lose.
+    assert!(
+        10 * (stats.lost + stats.dropped) < stats.datagrams,
+        "{stats:?}"
+    );
     server.stop().await;
     received
 }
