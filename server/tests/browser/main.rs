@@ -20,6 +20,7 @@ mod frame_skips;
 mod gallery;
 mod go;
 mod interop;
+mod kept_errors;
 mod levels;
 mod live;
 mod many_files;
