@@ -80,6 +80,7 @@ const ATTACK: &[&str] = &[
     // Frames, types and addresses.
     "http::policies::",
     "a_page_of_another_site_cannot_frame_the_rooms",
+    "scripts_that_are_not_of_the_page_do_not_run_and_its_own_do",
     // TURN.
     "relayed_floods::",
     "relay_places::",
