@@ -245,12 +245,16 @@ impl Room {
         }
     }
 
-    /// Handles the end of a socket. Its peer is away, or has left if it was here for a short time; unless it has another socket by now.
+    /// Handles the end of a socket. Its peer is away, or has left if it was here for a short time and does not keep the room's password;
+    /// unless it has another socket by now.
     pub fn disconnected(&mut self, socket: SocketId, now: Instant) -> Vec<AddressedMessage> {
         let mut deliveries = Vec::new();
         if let Some(position) = self.position_of(socket) {
             let member = &mut self.members[position];
-            if now.saturating_duration_since(member.since) < self.away.presence {
+            let presence = now.saturating_duration_since(member.since);
+            if presence < self.away.presence && !keeps_password {
+            let keeps_password =
+                self.members.len() == 1 && matches!(self.password, Password::OfFirst(Some(_)));
                 let id = self.members.remove(position).id;
                 self.left(id, LeaveReason::Lost, &mut deliveries);
                 return deliveries;

@@ -11,7 +11,8 @@ use super::SocketId;
 pub struct AwayRules {
     /// A peer that is away for longer has left.
     pub timeout: Duration,
-    /// One that was in the room for less leaves at once: otherwise joins that drop would take all places.
+    /// One that was in the room for less leaves at once: otherwise joins that drop would take all places. The only one of a room with a
+    /// password stays away, or the next person would decide about the password.
     pub presence: Duration,
 }
 

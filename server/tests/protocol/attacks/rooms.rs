@@ -142,20 +142,57 @@ async fn who_has_been_away_for_longest_makes_room() {
     server.stop().await;
 }
 
+/// Joins a room with a password; with an empty one, without.
+async fn enter(
+    server: &TestServer,
+    room: &str,
+    number: u128,
+    password: &str,
+) -> Result<TestSocket, ErrorCode> {
+    let name = format!("Peer {number}");
+    let mut socket = TestSocket::open(&server.url).await;
+    socket
+        .send_message(&join_with_password(room, &name, number, password))
+        .await;
+    match socket.receive().await {
+        ServerMessage::Welcome { .. } => Ok(socket),
+        ServerMessage::Error { code, .. } => Err(code),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Otherwise who interrupts the first person's connection chooses the password.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_keeps_the_password_of_its_first_person_who_drops_at_once() {
+    let server = serve().await;
+    let enter = async |number: u128, password: &str| enter(&server, "den", number, password).await;
+    let all_gone = async || {
+        eventually("the sockets are gone", PATIENCE, || async {
+            server.rooms.sockets() == 0
+        })
+        .await;
+    };
+    drop(enter(1, "secret").await.expect("it is the first"));
+    all_gone().await;
+    for guess in ["", "mine"] {
+        let refused = enter(2, guess).await.err();
+        assert_eq!(refused, Some(ErrorCode::WrongPassword), "{guess}");
+    }
+    let first = enter(1, "secret").await.expect("it is back");
+    // The last one of two keeps it too.
+    let second = enter(3, "secret").await.expect("it is right");
+    drop((first, second));
+    all_gone().await;
+    let refused = enter(2, "mine").await.err();
+    assert_eq!(refused, Some(ErrorCode::WrongPassword));
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_with_a_password_is_entered_with_it_only() {
     let server = TestServer::with(&["test:", "--room-password", "board=north"]).await;
     let enter = async |room: &str, number: u128, password: &str| {
-        let name = format!("Peer {number}");
-        let mut socket = TestSocket::open(&server.url).await;
-        socket
-            .send_message(&join_with_password(room, &name, number, password))
-            .await;
-        match socket.receive().await {
-            ServerMessage::Welcome { .. } => Ok(socket),
-            ServerMessage::Error { code, .. } => Err(code),
-            other => panic!("{other:?}"),
-        }
+        enter(&server, room, number, password).await
     };
     let wrong = Some(ErrorCode::WrongPassword);
     // Of the owner of the server, from the first peer on.
