@@ -114,6 +114,16 @@ impl RateLimiter {
         }
     }
 
+    /// Takes octets that are no message. False: too fast.
+    pub fn allows_bytes(&mut self, bytes: usize, now: Instant) -> bool {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let left = self.bytes.after(bytes, now);
+        if let Some(full_at) = left {
+            self.bytes.full_at = full_at;
+        }
+        left.is_some()
+    }
+
     /// When both buckets are full again.
     pub(super) fn full_at(&self) -> Instant {
         self.messages.full_at.max(self.bytes.full_at)

@@ -305,6 +305,13 @@ impl RoomSocket {
         self.within_rate(bytes, now);
     }
 
+    /// Counts the heads of WebSocket frames towards the rate limit: many of them may make up one message.
+    pub fn on_heads(&mut self, bytes: usize, now: Instant) {
+        if !self.rates.sent.allows_bytes(bytes, now) {
+            self.refuse(Refusal::too_fast(), now);
+        }
+    }
+
     /// Sends the refusal and closes the socket. Its peer is away.
     pub fn refuse(&mut self, refusal: Refusal, now: Instant) {
         if !self.outbox.is_closed() {

@@ -35,6 +35,8 @@ struct FrameParser {
     in_message: bool,
     /// Messages that have ended.
     messages: u64,
+    /// Octets of heads that have not been metered.
+    heads: usize,
 }
 
 /// Within the error of the stream.
@@ -90,6 +92,7 @@ impl FrameParser {
             }
             length => length.into(),
         };
+        self.heads += self.has;
         self.has = 0;
         let is_control = first & 0x08 != 0;
         if is_control {
@@ -117,6 +120,11 @@ impl<S> FrameLimits<S> {
             parser: FrameParser::default(),
             deadline: None,
         }
+    }
+
+    /// The octets of the frames' heads since the last time: what messages and pings do not count.
+    pub(super) fn take_heads(&mut self) -> usize {
+        std::mem::take(&mut self.parser.heads)
     }
 
     fn follow(&mut self, octets: &[u8]) -> io::Result<()> {
@@ -213,6 +221,8 @@ mod tests {
                 parser.read(piece).unwrap();
             }
             assert!(!parser.is_incomplete());
+            let payload: usize = lengths.iter().sum();
+            assert_eq!(parser.heads, octets.len() - payload);
         }
     }
 

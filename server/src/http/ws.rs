@@ -128,6 +128,7 @@ async fn relay_messages(
             }
             frame = socket.next(), if readable && retry.is_none() => {
                 received = Instant::now();
+                room_socket.on_heads(socket.get_mut().take_heads(), received);
                 match frame {
                     Some(Ok(Message::Text(text))) => room_socket.on_text(&text, received),
                     Some(Ok(Message::Binary(bytes))) => room_socket.on_binary(bytes.len(), received),

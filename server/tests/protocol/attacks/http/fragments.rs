@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
+use shared::signaling::ErrorCode;
 use testkit::TestServer;
-use testkit::socket::TestSocket;
+use testkit::socket::{TestMember, TestSocket};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -66,6 +67,32 @@ async fn a_message_that_pings_keep_alive_ends_its_socket() {
         began.elapsed() > Duration::from_secs(8),
         "a message has time"
     );
+}
+
+/// Their heads are most of what such a socket sends.
+#[tokio::test(flavor = "multi_thread")]
+async fn octets_of_empty_frames_count() {
+    let server = TestServer::with_limits(|limits| {
+        limits.rates.messages.burst = 1_000_000;
+        limits.rates.bytes.per_second = 1;
+        limits.rates.bytes.burst = 6_000;
+    })
+    .await;
+    let mut member = TestMember::join(&server.url, "demo", "Mallory", 1).await;
+    let socket = &mut member.socket;
+    // Of six octets, with the mask (RFC 6455 5.2).
+    for _ in 0..900 {
+        socket.send(Message::Ping("".into())).await;
+    }
+    socket.expect_no_message().await;
+    for _ in 0..200 {
+        // It may have been closed by now.
+        let _ = socket.socket.send(Message::Ping("".into())).await;
+    }
+    let (code, sentence) = socket.refused().await;
+    assert_eq!(code, ErrorCode::TooFast, "{sentence}");
+    assert_eq!(is_closed(socket).await, 1008);
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
