@@ -55,9 +55,16 @@ use crate::tls::{Tls, TlsError};
 use access::{Key, StateFolder};
 use connection::Viewers;
 use connection::{Options, SetupError};
+use limits::Quota;
 use room::registry::{RoomLimits, RoomRegistry};
 use stream::registry::Registry;
 use turn::{Secret, Turn, TurnError};
+
+/// Connections of `--metrics-listen`: those of the page neither take their places nor lose any to them.
+const MONITORS: Quota = Quota {
+    total: 64,
+    per_address: 64,
+};
 
 /// Sources that take longer to end are ended by the exit of the process.
 const SOURCES_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -271,9 +278,9 @@ impl Server {
             ports.spawn(serve_port(listener, tls, service.clone(), stopped.clone()));
         }
         if let Some(listener) = self.metrics {
-            let router = metrics_router(self.app);
             let service = Service {
-                router,
+                connections: Connections::new(MONITORS),
+                router: metrics_router(self.app),
                 ..service.clone()
             };
             ports.spawn(serve_port(listener, None, service, stopped.clone()));

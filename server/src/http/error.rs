@@ -83,6 +83,8 @@ pub(super) enum HttpError {
         "The counters are not served here. The owner of the server reads them at --metrics-listen, or here with --metrics-token @FILE."
     )]
     NoMetrics,
+    #[error("{}", no_reader(.0))]
+    NoReader(CallerRefusal),
     #[error("Send the token of --metrics-token: Authorization: Bearer TOKEN.")]
     MetricsTokenRequired,
     #[error("This is not the token of --metrics-token.")]
@@ -115,10 +117,10 @@ impl HttpError {
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, None, C::BodyTooLarge),
             Self::TooSlow => (S::REQUEST_TIMEOUT, None, C::BodyTooSlow),
             Self::NotAWebSocket => (S::UPGRADE_REQUIRED, None, C::NotAWebsocket),
-            Self::Caller(CallerRefusal::ForeignOrigin(_)) => (S::FORBIDDEN, None, C::ForeignOrigin),
-            Self::Caller(CallerRefusal::UnknownHost(_)) => {
-                (S::MISDIRECTED_REQUEST, None, C::UnknownHost)
-            }
+            Self::Caller(refusal) | Self::NoReader(refusal) => match refusal {
+                CallerRefusal::ForeignOrigin(_) => (S::FORBIDDEN, None, C::ForeignOrigin),
+                CallerRefusal::UnknownHost(_) => (S::MISDIRECTED_REQUEST, None, C::UnknownHost),
+            },
             Self::BadHost => (S::BAD_REQUEST, None, C::BadHost),
             Self::NoSocket(refusal) => match refusal.code {
                 C::BadName => (S::BAD_REQUEST, None, C::BadName),
@@ -275,6 +277,22 @@ impl IntoResponse for HttpError {
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
         response
+    }
+}
+
+/// Of `--metrics-listen`.
+fn no_reader(refusal: &CallerRefusal) -> String {
+    match refusal {
+        CallerRefusal::UnknownHost(Some(host)) => format!(
+            "The counters are not served under the name {host}. Ask by the server's address; or its owner starts it with --host {host} to permit the name."
+        ),
+        CallerRefusal::UnknownHost(None) => {
+            "This request does not name the server. Ask for the counters by its address.".to_owned()
+        }
+        CallerRefusal::ForeignOrigin(_) => {
+            "Pages of other sites may not read the counters. Read them with a program such as Prometheus."
+                .to_owned()
+        }
     }
 }
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
-use super::callers::Permitted;
+use super::callers::permits;
 use super::connections::ConnectionCounts;
 use super::error::HttpError;
 use super::pace::Paced;
@@ -76,8 +76,16 @@ pub(super) async fn by_token(
 }
 
 /// At `--metrics-listen`: for callers that no page of a stranger sends there.
-pub(super) async fn by_address(State(app): State<Arc<App>>, _: Permitted) -> Response {
-    metrics(&app)
+///
+/// # Errors
+/// It may be such a page.
+pub(super) async fn by_address(
+    State(app): State<Arc<App>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Response, HttpError> {
+    permits(&app, &extensions, &headers).map_err(HttpError::NoReader)?;
+    Ok(metrics(&app))
 }
 
 fn metrics(app: &App) -> Response {

@@ -98,10 +98,14 @@ async fn the_counters_are_for_who_has_the_token_or_reaches_their_address() {
         ask("/metrics", "127.0.0.1:9100").await.unwrap().status(),
         200
     );
-    assert_eq!(
-        ask("/metrics", "evil.example:9100").await.unwrap().status(),
-        421
+    let unknown = ask("/metrics", "evil.example:9100").await.unwrap();
+    assert_eq!(unknown.status(), 421);
+    let sentence = unknown.text().await.unwrap();
+    assert!(
+        sentence.contains("counters") && sentence.contains("--host evil.example"),
+        "{sentence}"
     );
+    assert!(!sentence.contains("rooms"), "{sentence}");
     assert_eq!(
         ask("/api/streams", "127.0.0.1:9100")
             .await

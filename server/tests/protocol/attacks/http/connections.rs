@@ -115,6 +115,30 @@ async fn the_oldest_idle_connection_makes_room_for_a_newcomer() {
     assert!(others.iter().all(is_open) && is_open(&live));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_the_page_and_those_of_monitors_take_no_places_of_each_other() {
+    let limit = ["--max-connections", "2"];
+    let server = TestServer::with(&[&["test:"][..], &limit].concat()).await;
+    let live = [
+        event_stream(&server.url, "127.0.0.1").await,
+        event_stream(&server.url, "127.0.0.1").await,
+    ];
+    assert_eq!(metric(&server, "weir_http_connections").await, 2);
+    let counters = server.url("/metrics");
+    let (counters, _) = counters.rsplit_once('/').unwrap();
+    drop(live);
+    let mut idle = Vec::new();
+    for _ in 0..8 {
+        idle.push(connect(counters, "127.0.0.1").await);
+    }
+    eventually("the page has its places", PATIENCE, || async {
+        metric(&server, "weir_http_connections").await == 0
+    })
+    .await;
+    let _live = event_stream(&server.url, "127.0.0.1").await;
+    assert!(idle.iter().all(is_open));
+}
+
 /// A WebSocket counts for as long as it is open, and is not idle.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_is_counted_and_keeps_its_place() {
