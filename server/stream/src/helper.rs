@@ -1,5 +1,7 @@
 //! Processes that read files for the server: FFmpeg parses there what is in a folder, before anyone watches it. A file that blocks ends
 //! its process and nothing else, and one that makes FFmpeg crash likewise.
+//!
+//! A server that cannot start itself (it runs by a loader, or without /proc) reads the files itself.
 
 mod exact_json;
 mod process;
@@ -7,7 +9,7 @@ mod sandbox;
 mod serve;
 mod wire;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::Mutex;
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use media::error::MediaError;
 use media::probe::Probe;
+use media::source::Input;
 
 pub use self::process::COMMAND;
 pub use self::serve::serve;
@@ -42,6 +45,8 @@ pub(super) struct Helpers {
 struct Processes {
     idle: Vec<Helper>,
     busy: usize,
+    /// Whether the program is a helper; `None`: it has not been seen yet.
+    can_start: Option<bool>,
     /// Killed, and not ended yet.
     ending: Vec<Child>,
 }
@@ -56,19 +61,21 @@ impl Helpers {
         }
     }
 
-    /// [`media::probe::probe`] of a file. Blocking, for 20 s at most.
+    /// [`media::probe::probe`] of a file. Blocking, with helpers for 20 s at most.
     pub(super) fn probe(&self, path: &Path) -> Result<Probe, MediaError> {
         match self.request(&Request::Probe(path.to_owned()))? {
-            Reply::Probed(probe) => Ok(*probe),
-            _ => Err(MediaError::Crashed(path.to_owned())),
+            Some(Reply::Probed(probe)) => Ok(*probe),
+            None => media::probe::probe(&Input::File(path.to_owned())),
+            Some(_) => Err(MediaError::Crashed(path.to_owned())),
         }
     }
 
-    /// [`media::poster::poster`] of a file. Blocking, for 20 s at most.
+    /// [`media::poster::poster`] of a file. Blocking, with helpers for 20 s at most.
     pub(super) fn poster(&self, path: &Path) -> Result<Vec<u8>, MediaError> {
         match self.request(&Request::Poster(path.to_owned()))? {
-            Reply::Drawn(jpeg) => Ok(jpeg),
-            _ => Err(MediaError::Crashed(path.to_owned())),
+            Some(Reply::Drawn(jpeg)) => Ok(jpeg),
+            None => media::poster::poster(&Input::File(path.to_owned())),
+            Some(_) => Err(MediaError::Crashed(path.to_owned())),
         }
     }
 
@@ -80,50 +87,89 @@ impl Helpers {
         processes.ending.retain_mut(ends);
     }
 
-    fn request(&self, request: &Request) -> Result<Reply, MediaError> {
+    /// `None`: this server has no helpers.
+    fn request(&self, request: &Request) -> Result<Option<Reply>, MediaError> {
         let deadline = Instant::now() + self.deadline;
         let no_answer = || MediaError::NoAnswer(request.path().to_owned());
         for _ in 0..ATTEMPTS {
-            let mut helper = self.take().ok_or_else(no_answer)?;
+            let Some(mut helper) = self.take() else {
+                return match self.can_start() {
+                    Some(false) => Ok(None),
+                    _ => Err(no_answer()),
+                };
+            };
             let reply = helper.request(request, deadline);
             let mut processes = lock(&self.processes);
             processes.busy -= 1;
+            if helper.is_ready() {
+                processes.can_start = Some(true);
+            }
             let error = match reply {
                 Ok(reply) => {
                     processes.idle.push(helper);
                     return match reply {
                         Reply::Failed(error) => Err(error),
-                        reply => Ok(reply),
+                        reply => Ok(Some(reply)),
                     };
                 }
                 Err(error) => error,
             };
+            let was_ready = helper.is_ready();
             processes.ending.push(helper.kill());
             if error.kind() == ErrorKind::TimedOut {
                 return Err(no_answer());
             }
+            if !was_ready {
+                processes.has_no_program(&error);
+            }
         }
         Err(MediaError::Crashed(request.path().to_owned()))
+    }
+
+    fn can_start(&self) -> Option<bool> {
+        lock(&self.processes).can_start
     }
 
     /// An idle helper, or a new one. `None`: there are too many, or none can be started.
     fn take(&self) -> Option<Helper> {
         self.reap();
         let mut processes = lock(&self.processes);
-        let Processes { idle, busy, ending } = &mut *processes;
-        let helper = match idle.pop() {
+        if processes.can_start == Some(false) {
+            return None;
+        }
+        let helper = match processes.idle.pop() {
             Some(helper) => helper,
-            None if *busy + ending.len() >= MAX_PROCESSES => return None,
+            None if processes.busy + processes.ending.len() >= MAX_PROCESSES => return None,
             None => match Helper::start(&self.program) {
                 Ok(helper) => helper,
                 Err(error) => {
-                    tracing::error!(%error, "no process can be started to read files; restart the server");
+                    processes.has_no_program(&error);
                     return None;
                 }
             },
         };
-        *busy += 1;
+        processes.busy += 1;
         Some(helper)
+    }
+}
+
+impl Processes {
+    /// A process could not be started, or is no helper. If none has been one yet, none will be.
+    fn has_no_program(&mut self, error: &io::Error) {
+        match self.can_start {
+            Some(true) => {
+                tracing::error!(%error, "no process can be started to read files; restart the server");
+            }
+            None => {
+                self.can_start = Some(false);
+                tracing::warn!(
+                    %error,
+                    "the server cannot start itself to read files, and reads them in its own process, where a bad file does more harm; \
+                     start the program itself, not by a loader, and with /proc"
+                );
+            }
+            Some(false) => {}
+        }
     }
 }
 
@@ -134,8 +180,12 @@ mod tests {
 
     use super::*;
 
-    /// A helper that is this script.
+    /// A helper that is this script, once it is ready.
     fn helpers(script: &str) -> (tempfile::TempDir, Helpers) {
+        program(&format!("printf 'r\\000\\000\\000\\000'\n{script}"))
+    }
+
+    fn program(script: &str) -> (tempfile::TempDir, Helpers) {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("helper");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -168,8 +218,9 @@ mod tests {
 
     #[test]
     fn a_file_that_ends_its_helper_is_to_blame_and_the_next_one_gets_another() {
-        let (folder, helpers) =
+        let (folder, mut helpers) =
             helpers("dd bs=64 count=1 > /dev/null 2>&1; echo x >> \"$0.started\"");
+        helpers.deadline = DEADLINE;
         let error = helpers.probe(Path::new("a.mp4")).unwrap_err();
         assert!(matches!(error, MediaError::Crashed(_)), "{error}");
         let started = || fs::read_to_string(folder.path().join("helper.started"));
@@ -195,5 +246,42 @@ mod tests {
                 assert!(read.join().unwrap().is_err());
             }
         });
+    }
+
+    #[test]
+    fn files_are_read_without_a_helper_where_the_program_cannot_start_itself() {
+        let clip = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../assets/big-buck-bunny-720p.mp4"
+        );
+        let loader = program("echo 'probe-helper: cannot open shared object file' >&2; exit 127");
+        let other = program("echo Usage: loader PROGRAM");
+        let none = (
+            tempfile::tempdir().unwrap(),
+            Helpers::new("/nonexistent/proc/self/exe".into()),
+        );
+        for (_folder, mut helpers) in [loader, other, none] {
+            helpers.deadline = DEADLINE;
+            for _ in 0..2 {
+                helpers.probe(Path::new(clip)).unwrap();
+                assert_eq!(helpers.can_start(), Some(false));
+            }
+            assert!(
+                helpers
+                    .poster(Path::new(clip))
+                    .unwrap()
+                    .starts_with(&[0xff, 0xd8])
+            );
+            let missing = helpers.probe(Path::new("/nonexistent.mp4")).unwrap_err();
+            assert!(matches!(missing, MediaError::Missing(_)), "{missing}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_slow_to_start_is_no_reason_to_read_files_without_one() {
+        let (_folder, helpers) = program("exec sleep 600");
+        let error = helpers.probe(Path::new("a.mp4")).unwrap_err();
+        assert!(matches!(error, MediaError::NoAnswer(_)), "{error}");
+        assert_eq!(helpers.can_start(), None);
     }
 }

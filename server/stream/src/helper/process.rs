@@ -19,6 +19,7 @@ pub(super) struct Helper {
     child: Child,
     /// Its standard input and output. A pipe would have no deadline.
     socket: UnixStream,
+    is_ready: bool,
 }
 
 impl Helper {
@@ -33,19 +34,35 @@ impl Helper {
         command.stdin(Stdio::from(input));
         command.stdout(Stdio::from(OwnedFd::from(other)));
         let child = command.arg(COMMAND).spawn()?;
-        Ok(Self { child, socket })
+        Ok(Self {
+            child,
+            socket,
+            is_ready: false,
+        })
     }
 
     /// Has one file read.
     ///
     /// # Errors
-    /// [`ErrorKind::TimedOut`]: not by the deadline. Others: the helper has ended, or does not say what a helper says.
+    /// [`ErrorKind::TimedOut`]: not by the deadline. Others: the process has ended, or does not say what a helper says.
     pub(super) fn request(&mut self, request: &Request, deadline: Instant) -> io::Result<Reply> {
-        request.write(&mut self.socket)?;
-        Reply::read(&mut Until {
-            socket: &mut self.socket,
+        let mut replies = Until {
+            socket: &self.socket,
             deadline,
-        })
+        };
+        if !self.is_ready {
+            match Reply::read(&mut replies)? {
+                Reply::Ready => self.is_ready = true,
+                _ => return Err(ErrorKind::InvalidData.into()),
+            }
+        }
+        request.write(&mut &self.socket)?;
+        Reply::read(&mut replies)
+    }
+
+    /// It has said that it is a helper.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready
     }
 
     pub(super) fn has_ended(&mut self) -> bool {
@@ -61,7 +78,7 @@ impl Helper {
 
 /// A socket that is read until a deadline.
 struct Until<'a> {
-    socket: &'a mut UnixStream,
+    socket: &'a UnixStream,
     deadline: Instant,
 }
 

@@ -22,6 +22,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// A thread cannot be started, or the server does not take a reply.
 pub fn serve() -> io::Result<()> {
     sandbox::enter();
+    Reply::Ready.write(&mut stdout().lock())?;
     let (sender, requests) = channel();
     // The end of the server ends the process, while a file blocks its other thread.
     thread::Builder::new()

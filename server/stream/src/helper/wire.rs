@@ -25,6 +25,8 @@ pub(super) enum Request {
 /// The result of a request.
 #[derive(Debug)]
 pub(super) enum Reply {
+    /// The first one, before any request: the process is a helper.
+    Ready,
     Probed(Box<Probe>),
     /// A JPEG.
     Drawn(Vec<u8>),
@@ -68,6 +70,7 @@ impl Request {
 impl Reply {
     pub(super) fn write(self, to: &mut impl Write) -> io::Result<()> {
         match self {
+            Self::Ready => write(to, b'r', &[]),
             Self::Probed(probe) => write(to, b'p', &exact_json::to_vec(&probe)?),
             Self::Drawn(jpeg) => write(to, b'j', &jpeg),
             Self::Failed(error) => {
@@ -84,6 +87,7 @@ impl Reply {
     pub(super) fn read(from: &mut impl Read) -> io::Result<Self> {
         let (tag, bytes) = read(from)?;
         match tag {
+            b'r' if bytes.is_empty() => Ok(Self::Ready),
             b'p' => Ok(Self::Probed(exact_json::from_slice(&bytes)?)),
             b'j' => Ok(Self::Drawn(bytes)),
             b'e' => {
