@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The programs in server/fuzz.
-pub(crate) const TARGETS: [&str; 9] = [
+pub(crate) const TARGETS: [&str; 10] = [
     "signaling",
     "chat",
     "feedback",
@@ -27,6 +27,7 @@ pub(crate) const TARGETS: [&str; 9] = [
     "ingest",
     "simulcast",
     "heads",
+    "names",
     "transport",
     "turn",
 ];

@@ -12,6 +12,7 @@
 //! | [`ingest`] | RTP and RTCP of a publisher to its receiver |
 //! | [`simulcast`] | RTP that claims to be of any layer of a publisher to its demultiplexer |
 //! | [`heads`] | the PROXY protocol, and the fields of a request that say who calls, through which proxies, and which host |
+//! | [`names`] | names of people to the rule that decides which look the same |
 //! | [`transport`] | a peer's checks, answers and DTLS, and datagrams of others to its connection |
 //! | [`turn`] | datagrams, TCP streams and authenticated requests to a TURN server |
 
@@ -21,6 +22,7 @@ pub mod feedback;
 pub mod heads;
 pub mod ingest;
 mod input;
+pub mod names;
 pub mod signaling;
 pub mod simulcast;
 pub mod transport;

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | this one | [`Room`]: the rules of one room; pure |
 //! | `member` | one peer of a room, here or away; pure |
-//! | [`name`] | names of rooms and peers, and how they are compared; pure |
+//! | [`name`] | what holds for the names of rooms and of people; pure |
+//! | [`peer_name`] | names of people: the form that a room shows, and which look the same; pure |
 //! | `malformed` | what is wrong with a text that is no message; pure |
 //! | `plain_text` | a text of a socket that has not joined; pure |
 //! | `plain_room` | a room of plain relay sockets: which of them receive a text, and which offers wait; pure |
@@ -25,6 +26,7 @@ mod member;
 pub mod name;
 mod open_sockets;
 pub mod outbox;
+pub mod peer_name;
 mod plain_room;
 mod plain_rooms;
 mod plain_socket;
@@ -51,6 +53,7 @@ use shared::signaling::{
 
 pub use self::member::AwayRules;
 use self::member::{Member, Presence};
+use self::peer_name::PeerName;
 use self::refusal::Refusal;
 
 /// A WebSocket of this server. Ids are not reused.
@@ -126,7 +129,7 @@ impl Room {
     /// socket, if any, receives [`ErrorCode::Replaced`](shared::signaling::ErrorCode::Replaced).
     ///
     /// # Errors
-    /// The password is another, the name is invalid or taken, or the room is full. Nothing has changed then.
+    /// The password is another, the name is invalid, it or one that looks like it is taken, or the room is full. Nothing has changed then.
     pub fn join(
         &mut self,
         socket: SocketId,
@@ -141,7 +144,7 @@ impl Room {
             password,
         } = request;
         self.check(password.as_ref())?;
-        let name = name::of_peer(&name)?;
+        let name = PeerName::new(&name)?;
         let id = PeerId::of(&self.name, &key);
         let known = self.position(&id);
         if let Some(known) = known
@@ -150,8 +153,7 @@ impl Room {
             // Ids are 64 bits of a hash of the key: two keys with one id are a deliberate collision.
             return Err(Refusal::id_taken());
         }
-        let folded = name::fold(&name);
-        let taken = |member: &Member| member.id != id && name::fold(&member.name) == folded;
+        let taken = |member: &Member| member.id != id && member.name.resembles(&name);
         if let Some(holder) = self.members.iter().find(|member| taken(member)) {
             let away = match holder.presence {
                 Presence::Here(_) => None,
@@ -159,7 +161,7 @@ impl Room {
                     Some((since + self.away.timeout).saturating_duration_since(now))
                 }
             };
-            return Err(Refusal::name_taken(&name, away));
+            return Err(Refusal::name_taken(name.as_str(), away));
         }
         let mut deliveries = Vec::new();
         let presence = Presence::Here(socket);
@@ -250,11 +252,11 @@ impl Room {
     pub fn disconnected(&mut self, socket: SocketId, now: Instant) -> Vec<AddressedMessage> {
         let mut deliveries = Vec::new();
         if let Some(position) = self.position_of(socket) {
+            let keeps_password =
+                self.members.len() == 1 && matches!(self.password, Password::OfFirst(Some(_)));
             let member = &mut self.members[position];
             let presence = now.saturating_duration_since(member.since);
             if presence < self.away.presence && !keeps_password {
-            let keeps_password =
-                self.members.len() == 1 && matches!(self.password, Password::OfFirst(Some(_)));
                 let id = self.members.remove(position).id;
                 self.left(id, LeaveReason::Lost, &mut deliveries);
                 return deliveries;

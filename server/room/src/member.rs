@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use shared::signaling::{Peer, PeerId, PeerKey, PeerKind};
 
 use super::SocketId;
+use super::peer_name::PeerName;
 
 /// How long a peer without a socket keeps its place.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,7 @@ pub struct AwayRules {
 pub(super) struct Member {
     pub(super) id: PeerId,
     pub(super) key: PeerKey,
-    pub(super) name: String,
+    pub(super) name: PeerName,
     pub(super) kind: PeerKind,
     pub(super) native: bool,
     /// When it joined first.
@@ -38,7 +39,7 @@ impl Member {
     pub(super) fn peer(&self) -> Peer {
         Peer {
             id: self.id.clone(),
-            name: self.name.clone(),
+            name: self.name.as_str().to_owned(),
             kind: self.kind,
             native: self.native,
             away: self.socket().is_none(),

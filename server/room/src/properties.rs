@@ -10,8 +10,17 @@ use self::model::RoomModel;
 
 /// More than a room's limit.
 const PEOPLE: usize = MAX_PEERS + 4;
-/// Some differ in case only.
-const NAMES: [&str; 6] = ["Ada", "aDA", "Bob", "bob ", "Carl", "\u{200b}CARL"];
+/// Some look the same.
+const NAMES: [&str; 8] = [
+    "Ada",
+    "aDA",
+    "\u{410}da",
+    "Bob",
+    "bob ",
+    "Carl",
+    "\u{200b}CARL",
+    "Car1",
+];
 
 /// An event. Sockets are chosen among all that ever existed, so that closed ones are included.
 #[derive(Clone, Debug)]

@@ -12,7 +12,9 @@ use shared::signaling::{
 
 use super::relayed_pair::relayed_pair;
 use super::{NAMES, PEOPLE, RoomAction};
-use crate::{AddressedMessage, AwayRules, JoinRequest, Password, Room, SocketId, name};
+use crate::{
+    AddressedMessage, AwayRules, JoinRequest, Password, Room, SocketId, peer_name::PeerName,
+};
 
 const ROOM: &str = "demo";
 pub(super) const AWAY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,7 +30,7 @@ static IDS: LazyLock<[PeerId; PEOPLE]> =
 #[derive(Clone, Debug)]
 struct Expected {
     person: usize,
-    name: String,
+    name: PeerName,
     socket: Option<SocketId>,
     away_since: Instant,
 }
@@ -156,15 +158,18 @@ impl RoomModel {
         };
         let mut members = self.expected.iter();
         let position = members.position(|member| member.person == person);
-        let taken = self.expected.iter().any(|member| {
-            member.person != person && name::fold(member.name.trim()) == name::fold(name.trim())
-        });
+        let shown = PeerName::new(&name).expect("a valid name");
+        let mut others = self
+            .expected
+            .iter()
+            .filter(|member| member.person != person);
+        let taken = others.any(|member| member.name.resembles(&shown));
         match self.room.join(socket, request, self.now) {
             Ok(deliveries) => {
                 assert!(!taken, "{name} is taken");
                 let member = Expected {
                     person,
-                    name: name.trim().to_owned(),
+                    name: shown,
                     socket: Some(socket),
                     away_since: self.now,
                 };
@@ -335,10 +340,13 @@ impl RoomModel {
         assert_eq!(self.room.peers(), expected);
         assert_eq!(self.room.is_empty(), expected.is_empty());
         assert!(expected.len() <= MAX_PEERS);
-        let mut names: Vec<String> = expected.iter().map(|peer| name::fold(&peer.name)).collect();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), expected.len(), "names are unique");
+        for (at, member) in self.expected.iter().enumerate() {
+            let mut others = self.expected[at + 1..].iter();
+            assert!(
+                !others.any(|other| other.name.resembles(&member.name)),
+                "names look different"
+            );
+        }
         for member in &self.expected {
             let Some(socket) = member.socket else {
                 continue;
@@ -370,7 +378,7 @@ impl Expected {
     fn peer(&self) -> Peer {
         Peer {
             id: id(self.person),
-            name: self.name.clone(),
+            name: self.name.as_str().to_owned(),
             kind: PeerKind::Browser,
             native: true,
             away: self.socket.is_none(),

@@ -189,6 +189,33 @@ async fn a_room_keeps_the_password_of_its_first_person_who_drops_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn names_that_look_the_same_are_not_in_a_room_together() {
+    let server = serve().await;
+    let mut ada = TestMember::join(&server.url, "demO", "  Ada\u{200b}  L. ", 1).await;
+    assert_eq!(ada.me.name, "Ada L.");
+    // Cyrillic, full width, marks of direction, another case, a space of another kind.
+    let look_alikes = [
+        "\u{410}da L.",
+        "\u{ff21}da L.",
+        "Ada\u{200e} L.",
+        "ADA l.",
+        "Ada\u{2003}L.",
+    ];
+    for (name, number) in look_alikes.into_iter().zip(2..) {
+        let mut socket = TestSocket::open(&server.url).await;
+        socket.send_message(&join("demO", name, number)).await;
+        socket.ended(ErrorCode::NameTaken, 1008).await;
+    }
+    ada.socket.expect_no_message().await;
+    // Rooms that look alike are two rooms, and people of different names meet.
+    let other = TestMember::join(&server.url, "dem0", "Ada L.", 10).await;
+    assert_eq!(other.others.len(), 0);
+    let family = TestMember::join(&server.url, "demO", "👨‍👩‍👧", 11).await;
+    assert_eq!((family.me.name.as_str(), family.others.len()), ("👨‍👩‍👧", 1));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_room_with_a_password_is_entered_with_it_only() {
     let server = TestServer::with(&["test:", "--room-password", "board=north"]).await;
     let enter = async |room: &str, number: u128, password: &str| {
