@@ -240,6 +240,9 @@ impl Playhead {
             {
                 fetched = cursor.fetch(index, now);
             }
+            if let Fetched::Withdrawn = fetched {
+                return Err(Step::Withdrawn(slot));
+            }
             if let Some(track) = cursor.changes_to() {
                 self.keyframe_wanted = Some(track);
             }
@@ -261,8 +264,7 @@ impl Playhead {
                         load = Some(want);
                     }
                 }
-                Fetched::End => ended += 1,
-                Fetched::Withdrawn => return Err(Step::Withdrawn(slot)),
+                Fetched::End | Fetched::Withdrawn => ended += 1,
             }
         }
         let loaded_first =
