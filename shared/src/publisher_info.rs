@@ -67,7 +67,7 @@ pub struct PublisherLayer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PublisherWarning {
-    /// Keyframes are more than 4 s apart.
+    /// Keyframes are more than 4 s apart, and come no sooner when they are asked for.
     LongGop,
     /// Pictures are sent in another order than shown, which stutters in browsers.
     BFrames,

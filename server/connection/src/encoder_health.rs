@@ -1,14 +1,16 @@
 //! What a publisher should change: in the settings of its encoder, or in its line. Pure.
 
 mod clock_drift;
+mod keyframe_interval;
 mod silence;
 mod uplink_queue;
 
 use std::time::{Duration, Instant};
 
 use clock_drift::ClockDrift;
-use ingest::connection_receiver::LineUnit;
+use ingest::connection_receiver::{LineParams, LineUnit};
 use ingest::receiver::ReceiverCounters;
+use keyframe_interval::KeyframeInterval;
 use media::access_unit::AccessUnit;
 use media::time::MediaTime;
 use media::track::TrackId;
@@ -17,8 +19,6 @@ use shared::api::PublisherWarning;
 use silence::Silence;
 use uplink_queue::UplinkQueue;
 
-/// Keyframes that are further apart delay what joins and what recovers from losses.
-const LONG_GOP: i64 = 4_000_000;
 /// In microseconds. A clock that is corrected is no picture out of order.
 const REORDERED: i64 = 5_000;
 /// Losses are counted over this time.
@@ -31,9 +31,8 @@ const HIGH_LOSS: u64 = 2;
 pub(super) struct EncoderHealth {
     /// Of the video.
     track: Option<TrackId>,
-    keyframe: Option<MediaTime>,
+    keyframes: KeyframeInterval,
     newest: Option<MediaTime>,
-    long_gop: bool,
     b_frames: bool,
     loss: LossWindow,
     queue: UplinkQueue,
@@ -53,13 +52,17 @@ struct LossWindow {
 }
 
 impl EncoderHealth {
-    /// `lines`: the number of m-lines. `has_sound`: one of them sends sound.
-    pub(super) fn new(lines: usize, has_sound: bool, now: Instant) -> Self {
+    pub(super) fn new(lines: &[LineParams], now: Instant) -> Self {
+        let sends = |line: &LineParams, video: bool| {
+            let mut formats = line.formats.iter();
+            formats.any(|format| format.codec.is_video() == video)
+        };
+        let has_sound = lines.iter().any(|line| sends(line, false));
+        let takes_requests = lines.iter().any(|line| line.pli && sends(line, true));
         Self {
             track: None,
-            keyframe: None,
+            keyframes: KeyframeInterval::new(takes_requests),
             newest: None,
-            long_gop: false,
             b_frames: false,
             loss: LossWindow {
                 began: now,
@@ -68,7 +71,7 @@ impl EncoderHealth {
                 is_high: false,
             },
             queue: UplinkQueue::default(),
-            clocks: (0..lines).map(|_| ClockDrift::new(now)).collect(),
+            clocks: lines.iter().map(|_| ClockDrift::new(now)).collect(),
             silence: Silence::new(has_sound),
         }
     }
@@ -87,17 +90,10 @@ impl EncoderHealth {
             return;
         }
         if self.track.replace(track) != Some(track) {
-            (self.keyframe, self.newest) = (None, None);
+            self.keyframes.on_other_track();
+            self.newest = None;
         }
-        let keyframe = self.keyframe.map(|keyframe| unit.time.0 - keyframe.0);
-        if keyframe.is_some_and(|distance| distance > LONG_GOP) {
-            self.long_gop = true;
-        } else if unit.keyframe && keyframe.is_some() {
-            self.long_gop = false;
-        }
-        if unit.keyframe {
-            self.keyframe = Some(unit.time);
-        }
+        self.keyframes.on_picture(unit.time, unit.keyframe);
         let newest = self.newest.unwrap_or(unit.time);
         self.b_frames |= unit.time.0 + REORDERED < newest.0;
         self.newest = Some(newest.max(unit.time));
@@ -126,9 +122,14 @@ impl EncoderHealth {
         self.queue.on_round_trip(path, rtt);
     }
 
+    /// The track whose encoder is to be asked for a keyframe, to learn whether it answers; once for each need.
+    pub(super) fn take_keyframe_wanted(&mut self) -> Option<TrackId> {
+        self.track.filter(|_| self.keyframes.take_wanted())
+    }
+
     pub(super) fn warnings(&self) -> Vec<PublisherWarning> {
         let warnings = [
-            (self.long_gop, PublisherWarning::LongGop),
+            (self.keyframes.is_long(), PublisherWarning::LongGop),
             (self.b_frames, PublisherWarning::BFrames),
             (self.loss.is_high, PublisherWarning::UplinkLoss),
             (self.queue.is_long(), PublisherWarning::UplinkLow),
@@ -161,25 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn keyframes_that_are_far_apart_are_warned_of_until_they_are_not() {
-        let mut health = EncoderHealth::new(1, false, Instant::now());
-        for ms in (0..=4_000).step_by(40) {
-            health.on_unit(TrackId(0), &unit(ms, ms % 2_000 == 0));
-        }
-        assert_eq!(health.warnings(), []);
-        for ms in (4_040..9_000).step_by(40) {
-            health.on_unit(TrackId(0), &unit(ms, false));
-        }
-        assert_eq!(health.warnings(), [PublisherWarning::LongGop]);
-        health.on_unit(TrackId(0), &unit(9_000, true));
-        assert_eq!(health.warnings(), [PublisherWarning::LongGop]);
-        health.on_unit(TrackId(0), &unit(11_000, true));
-        assert_eq!(health.warnings(), []);
-    }
-
-    #[test]
     fn pictures_out_of_order_are_b_frames() {
-        let mut health = EncoderHealth::new(1, false, Instant::now());
+        let mut health = EncoderHealth::new(&[], Instant::now());
         for ms in [0, 40, 80, 79] {
             health.on_unit(TrackId(0), &unit(ms, ms == 0));
         }
@@ -196,7 +180,7 @@ mod tests {
     #[test]
     fn losses_are_those_of_the_last_seconds() {
         let start = Instant::now();
-        let mut health = EncoderHealth::new(1, false, start);
+        let mut health = EncoderHealth::new(&[], start);
         let mut at = |seconds, packets, lost, recovered| {
             let counters = ReceiverCounters {
                 packets,

@@ -63,11 +63,12 @@ impl PublishedMedia {
         self.tracks.layers(now)
     }
 
-    /// The lines of which a keyframe is wanted: by viewers, or because a layer comes again.
+    /// The lines of which a keyframe is wanted: by viewers, because a layer comes again, or to see whether the encoder answers.
     pub(super) fn take_keyframe_requests(&mut self) -> Vec<usize> {
         let requests = self.publication.requests.take_requests();
         self.is_closed |= requests.stop;
         let tracks = requests.keyframes.into_iter();
+        let tracks = tracks.chain(self.health.take_keyframe_wanted());
         let mut lines: Vec<_> = tracks.filter_map(|track| self.tracks.line(track)).collect();
         lines.extend(self.tracks.take_lacking_keyframes());
         lines

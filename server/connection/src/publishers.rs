@@ -78,9 +78,7 @@ impl Publishers {
         });
         let stream = publication.stream.name().to_owned();
         let params = negotiation.params(random_number()? as u32, &connection.cname);
-        let mut formats = params.lines.iter().flat_map(|line| &line.formats);
-        let has_sound = formats.any(|format| !format.codec.is_video());
-        let health = EncoderHealth::new(params.lines.len(), has_sound, Instant::now());
+        let health = EncoderHealth::new(&params.lines, Instant::now());
         let intake = IntakeParams {
             media: PublishedMedia::new(publication, health, &params.lines),
             params,
