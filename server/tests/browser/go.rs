@@ -5,9 +5,9 @@ use testkit::{TestServer, dist};
 
 use crate::{accessibility::violations, video};
 
-const KEY: &str = "0123456789abcdef";
+pub(crate) const KEY: &str = "0123456789abcdef";
 
-async fn server() -> TestServer {
+pub(crate) async fn server() -> TestServer {
     server_at("127.0.0.1:0").await
 }
 
@@ -17,7 +17,7 @@ async fn server_at(address: &str) -> TestServer {
 }
 
 /// Opens the page by the link that `server key new` prints.
-async fn open(browser: &TestBrowser, server: &TestServer, key: &str) {
+pub(crate) async fn open(browser: &TestBrowser, server: &TestServer, key: &str) {
     browser.open("about:blank").await;
     let link = format!("/#/go/cam?key={key}");
     browser.open(&server.url(&link)).await;
@@ -34,7 +34,7 @@ async fn is(browser: &TestBrowser, states: &str) {
 }
 
 /// Turns camera and microphone on, sees them, and goes live.
-async fn goes_live(browser: &TestBrowser) {
+pub(crate) async fn goes_live(browser: &TestBrowser) {
     browser.click("#turn-on").await;
     previews(browser).await;
     browser.click("#go-live").await;

@@ -19,6 +19,7 @@ mod foreign;
 mod frame_skips;
 mod gallery;
 mod go;
+mod go_warnings;
 mod interop;
 mod kept_errors;
 mod levels;

@@ -2,6 +2,7 @@
 
 mod browsers;
 mod network;
+mod publishers;
 
 use std::process::Command;
 

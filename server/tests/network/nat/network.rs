@@ -101,6 +101,14 @@ impl Network {
         peer
     }
 
+    /// The router of a home loses its mappings, as at a restart: what leaves then gets another public port, where the NAT is symmetric.
+    pub(crate) fn forget_mappings(&self, home: u8) {
+        // The kernel removes what `masquerade` has made when the interface goes down.
+        let router = format!("router{home}");
+        self.0.set(&router, "link set wan down");
+        self.0.set(&router, "link set wan up");
+    }
+
     /// Polls a future inside of the namespace: sockets that it opens and programs that it starts belong there.
     pub(crate) async fn inside<F: Future>(&self, host: Host, future: F) -> F::Output {
         self.0.inside(host.namespace(), future).await

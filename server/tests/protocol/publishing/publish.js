@@ -1,4 +1,4 @@
-// Publishes pictures of a canvas and a tone from a page: window.encoder = { status, stop() }.
+// Publishes pictures of a canvas and a tone from a page: window.encoder = { connection, stop() }. The result is the status of the answer.
 // options: { server, stream, key }
 
 const [width, height] = [320, 180];
@@ -27,6 +27,7 @@ const response = await fetch(`${options.server}/whip/${options.stream}`, {
     body: connection.localDescription.sdp,
 });
 window.encoder = {
+    connection,
     async stop() {
         clearInterval(timer);
         connection.close();

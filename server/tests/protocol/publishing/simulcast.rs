@@ -1,16 +1,25 @@
 //! A publisher of simulcast layers: viewers get the largest, and go on with another one when it stops.
 
+use std::process::Command;
+
 use bitstream::h264::annex_b;
 use bitstream::sps::SpsInfo;
-use shared::api::PublisherLayer;
+use bitstream::vp8;
+use serde_json::json;
+use shared::api::{Codec, PublisherLayer};
+use testkit::browser::TestBrowser;
 use testkit::film::{Film, FilmRecipe, RATE};
-use testkit::{TestServer, eventually};
+use testkit::site::Site;
+use testkit::{TestServer, eventually, skip};
 
-use super::front::Front;
+use super::encoder::{FOLDER, Films};
+use super::front::{Front, KEY};
+use super::running::Running;
 use super::str0m_publisher::Str0mPublisher;
 use super::{LIMIT, Picture, STREAM, decode, has, serve, watch};
 use crate::clients::str0m_viewer::Str0mViewer;
 use crate::clients::transport::Transport;
+use crate::connecting::clients::{TOOLS, has_node_clients};
 
 /// Named and ordered as by nobody: neither tells the size.
 const LAYERS: [(&str, (u32, u32)); 3] = [("b", (640, 360)), ("c", (160, 90)), ("a", (320, 180))];
@@ -24,6 +33,14 @@ fn layers() -> Vec<(&'static str, Film)> {
     };
     let layers = LAYERS.into_iter();
     layers.map(|(rid, size)| (rid, film(size).make())).collect()
+}
+
+/// The names and sizes of layers.
+fn named(layers: &[PublisherLayer]) -> Vec<(&str, Option<(u32, u32)>)> {
+    let layers = layers.iter();
+    layers
+        .map(|layer| (layer.rid.as_str(), layer.size))
+        .collect()
 }
 
 /// The layers of the publisher, once they are as wanted.
@@ -42,12 +59,18 @@ async fn layers_are(front: &Front, offered: &[bool]) -> Vec<PublisherLayer> {
     layers()
 }
 
-/// The width of each picture, which the parameter sets before it say.
+/// The width of each picture, which keyframes say.
 fn widths(pictures: &[Picture]) -> Vec<u32> {
     let mut width = 0;
     let widths = pictures.iter().map(|picture| {
-        let sps = annex_b(&picture.data).find(|nal| nal[0] & 0x1F == 7);
-        width = sps.and_then(SpsInfo::parse).map_or(width, |sps| sps.width);
+        let said = match picture.codec {
+            Codec::H264 => {
+                let sps = annex_b(&picture.data).find(|nal| nal[0] & 0x1F == 7);
+                sps.and_then(SpsInfo::parse).map(|sps| sps.width)
+            }
+            _ => vp8::keyframe_size(&picture.data).map(|(width, _)| width),
+        };
+        width = said.unwrap_or(width);
         width
     });
     widths.collect()
@@ -73,16 +96,12 @@ async fn viewers_get_the_largest_layer_and_go_on_when_it_stops_and_returns() {
     let front = Front::direct(&server);
     let publisher = Str0mPublisher::publish_layers(&front, STREAM, layers(), Film::tone(10)).await;
     let told = layers_are(&front, &[true, true, true]).await;
-    let told: Vec<_> = told
-        .iter()
-        .map(|layer| (layer.rid.as_str(), layer.size))
-        .collect();
     let expected = [
         ("b", Some((640, 360))),
         ("a", Some((320, 180))),
         ("c", Some((160, 90))),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(named(&told), expected);
     let viewer = watch(&server).await;
     // It takes H.264 alone.
     let other = Str0mViewer::join(&server, STREAM, Transport::Udp).await;
@@ -136,5 +155,84 @@ async fn viewers_go_on_with_the_largest_layer_of_the_next_publisher() {
     assert_eq!(server.viewers.sessions(), 1);
     let pictures = viewer.recorded();
     assert_eq!(decode(&pictures), pictures.len());
+    server.stop().await;
+}
+
+/// Publishes three layers from a page of another origin, of which the largest stops and returns.
+async fn chromium_sends_layers_of(codec: &str) {
+    let server = serve().await;
+    let front = Front::direct(&server);
+    let site = Site::page("<!doctype html><title>publisher</title>".to_owned()).await;
+    let browser = TestBrowser::chromium().await;
+    browser.open(&site.url("/")).await;
+    let options = json!({ "server": server.url, "stream": STREAM, "key": KEY, "codec": codec });
+    let publish = include_str!("simulcast.js");
+    let publish = format!("const options = {options}; {publish}");
+    assert_eq!(browser.run(&publish).await, 201);
+    let told = layers_are(&front, &[true, true, true]).await;
+    let expected = [
+        ("f", Some((960, 544))),
+        ("h", Some((480, 272))),
+        ("q", Some((240, 136))),
+    ];
+    assert_eq!(named(&told), expected);
+    let viewer = watch(&server).await;
+    shows(&viewer, 960).await;
+    browser.run("await encoder.sendLargest(false)").await;
+    shows(&viewer, 480).await;
+    layers_are(&front, &[false, true, true]).await;
+    browser.run("await encoder.sendLargest(true)").await;
+    shows(&viewer, 960).await;
+    assert_eq!(server.viewers.sessions(), 1);
+    let pictures = viewer.recorded();
+    assert_eq!(decode(&pictures), pictures.len());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_of_chromiums_layers_in_vp8_goes_on_when_the_largest_stops_and_returns() {
+    chromium_sends_layers_of("VP8").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_of_chromiums_layers_in_h264_goes_on_when_the_largest_stops_and_returns() {
+    chromium_sends_layers_of("H264").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn layers_as_obs_sends_them_are_received_whole() {
+    if !has_node_clients() {
+        return skip("node-datachannel is missing; `cargo xtask setup` installs it");
+    }
+    let server = serve().await;
+    let front = Front::direct(&server);
+    // Two thirds and a third of the size; OBS names them by their order.
+    let films = [(640, 360), (426, 240), (212, 120)].map(|size| {
+        Films::of(FilmRecipe {
+            size,
+            gop: 2 * RATE,
+            ..FilmRecipe::default()
+        })
+    });
+    let mut script = Command::new("node");
+    script
+        .arg(format!("{FOLDER}/simulcast.mjs"))
+        .args([TOOLS, &server.url, STREAM, KEY])
+        .arg(&films[0].audio)
+        .args(films.iter().map(|films| &films.video));
+    let running = Running::start(script);
+    let told = layers_are(&front, &[true, true, true]).await;
+    let expected = [
+        ("0", Some((640, 360))),
+        ("1", Some((426, 240))),
+        ("2", Some((212, 120))),
+    ];
+    assert_eq!(named(&told), expected);
+    let viewer = watch(&server).await;
+    shows(&viewer, 640).await;
+    let pictures = viewer.recorded();
+    assert!(widths(&pictures).iter().all(|width| *width == 640));
+    assert_eq!(decode(&pictures), pictures.len());
+    running.stop().await;
     server.stop().await;
 }
