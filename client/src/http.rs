@@ -130,10 +130,22 @@ pub async fn get_json<T: DeserializeOwned>(url: &str) -> Result<T, HttpError> {
     serde_json::from_str(&text).map_err(|_| HttpError::Unreadable)
 }
 
+/// What the server says.
+pub type TextAnswer = Pin<Box<dyn Future<Output = Result<String, HttpError>>>>;
+
 /// `GET` of text.
-pub fn get_text(url: &str) -> Pin<Box<dyn Future<Output = Result<String, HttpError>>>> {
+pub fn get_text(url: &str) -> TextAnswer {
+    text("GET", url)
+}
+
+/// `POST` without a body. It always carries `Origin`, a `GET` only to another origin (Fetch 3.2).
+pub fn post_text(url: &str) -> TextAnswer {
+    text("POST", url)
+}
+
+fn text(method: &'static str, url: &str) -> TextAnswer {
     let request = HttpRequest {
-        method: "GET",
+        method,
         url,
         ..HttpRequest::default()
     };

@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use shared::api::{Health, IceConfig, IceServer};
+use shared::api::{Health, IceServer};
 
+use super::ice::request_config;
 use super::server::ServerChoice;
 use super::settings::SavedSettings;
 use crate::http::{self, HttpError};
@@ -16,6 +17,7 @@ use crate::rtc::timer::{now, sleep};
 use crate::state::connection_test::{
     Check, CheckKind, CheckOutcome, TestReport, detect_nat, hosts_hidden,
 };
+use crate::state::server::Server;
 
 /// Timeout of one check. Browsers give up on a STUN server after ten seconds.
 const CHECK_TIMEOUT_MS: f64 = 7_000.0;
@@ -104,18 +106,13 @@ impl ConnectionTest {
             }),
         );
 
-        let servers = match &server {
-            Some(server) if own_servers.is_empty() => {
-                let config = http::get_json::<IceConfig>(&server.url("api/ice")).await;
-                if let Err(HttpError::Status { error, .. }) = &config
-                    && error.code.refuses_caller()
-                {
-                    let refusal = Some(error.code);
-                    let _ = self.report.try_update(|report| report.refusal = refusal);
-                }
-                config.map(|config| config.ice_servers).unwrap_or_default()
-            }
-            _ => own_servers,
+        let offered = match &server {
+            Some(server) => self.offered(server).await,
+            None => Vec::new(),
+        };
+        let servers = match own_servers.is_empty() {
+            true => offered,
+            false => own_servers,
         };
         let servers: Vec<(CheckKind, IceServer)> = servers
             .iter()
@@ -187,6 +184,18 @@ impl ConnectionTest {
             report.nat = Some(detect_nat(&found.lines, stun.len()));
         });
         wait_for_checks(&pending).await;
+    }
+
+    /// The server's ICE servers. Its rooms are refused with them.
+    async fn offered(self, server: &Server) -> Vec<IceServer> {
+        let config = request_config(server).await;
+        if let Err(HttpError::Status { error, .. }) = &config
+            && error.code.refuses_caller()
+        {
+            let refusal = Some(error.code);
+            let _ = self.report.try_update(|report| report.refusal = refusal);
+        }
+        config.map(|config| config.ice_servers).unwrap_or_default()
     }
 
     /// Starts a check, concurrent with those that are running.

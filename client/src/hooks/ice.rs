@@ -11,7 +11,7 @@ use super::derived::{effect, memo};
 use super::server::{ServerChoice, use_server};
 use super::settings::SavedSettings;
 use super::streams::use_streams;
-use crate::http;
+use crate::http::{self, HttpError};
 use crate::rtc::media_session::IceServers;
 use crate::rtc::mesh::{IceProvider, IceSettings};
 use crate::rtc::timer::now;
@@ -26,17 +26,16 @@ pub(crate) fn ice_provider(settings: SavedSettings, server: ServerChoice) -> Ice
     Box::new(move || {
         let (chosen, relay_only) =
             settings.with_untracked(|settings| (settings.ice_servers.clone(), settings.relay_only));
-        let url = server.get_untracked();
-        let url = url.map(|server| server.url("api/ice"));
+        let server = server.get_untracked();
         let known = Rc::clone(&known);
         Box::pin(async move {
-            let Some(url) = url.filter(|_| chosen.is_empty()) else {
+            let Some(server) = server.filter(|_| chosen.is_empty()) else {
                 return IceSettings {
                     servers: chosen,
                     relay_only,
                 };
             };
-            let config = fetch_config(&url, &known).await;
+            let config = fetch_config(&server, &known).await;
             let relayed = config.ice_transport_policy == IceTransportPolicy::Relay;
             IceSettings {
                 servers: config.ice_servers,
@@ -46,10 +45,17 @@ pub(crate) fn ice_provider(settings: SavedSettings, server: ServerChoice) -> Ice
     })
 }
 
+/// Asks for the server's ICE servers as its rooms will be asked, with the origin of the page: a refusal says which flag permits it.
+pub(crate) async fn request_config(server: &Server) -> Result<IceConfig, HttpError> {
+    let text = http::post_text(&server.url("api/ice")).await?;
+    serde_json::from_str(&text).map_err(|_| HttpError::Unreadable)
+}
+
 /// For a connection to the server: the user's, else those of the server, without its TURN servers unless `relays`. Empty when the server has none.
 pub(crate) fn media_servers(settings: SavedSettings, server: &Server, relays: bool) -> IceServers {
     let own = settings.with_untracked(|settings| settings.ice_servers.clone());
     let url = server.url("api/ice");
+    // Every page may watch. index.html has asked by this method already.
     let request = own.is_empty().then(|| http::get_text(&url));
     Box::pin(async move {
         let Some(request) = request else { return own };
@@ -75,7 +81,7 @@ pub(crate) fn use_offered() -> Offered {
         let server = server.get().filter(|_| !lost.get());
         let Some(server) = server else { return };
         spawn_local(async move {
-            if let Ok(config) = http::get_json(&server.url("api/ice")).await {
+            if let Ok(config) = request_config(&server).await {
                 let _ = offered.try_set(Some(config));
             }
         });
@@ -83,7 +89,7 @@ pub(crate) fn use_offered() -> Offered {
     offered
 }
 
-async fn fetch_config(url: &str, known: &RefCell<Option<(f64, IceConfig)>>) -> IceConfig {
+async fn fetch_config(server: &Server, known: &RefCell<Option<(f64, IceConfig)>>) -> IceConfig {
     let before = known.borrow().clone();
     // Half of the credentials' lifetime is left for the connection that uses them.
     let fresh = |ttl: Option<u64>| ttl.map_or(MAX_AGE_MS, |ttl| MAX_AGE_MS.min(ttl as f64 * 500.0));
@@ -92,7 +98,7 @@ async fn fetch_config(url: &str, known: &RefCell<Option<(f64, IceConfig)>>) -> I
     {
         return config.clone();
     }
-    match http::get_json::<IceConfig>(url).await {
+    match request_config(server).await {
         Ok(config) => {
             known.replace(Some((now(), config.clone())));
             config

@@ -220,7 +220,7 @@ impl RoomClient {
             return self.step(JoinEvent::Closed);
         };
         let me = self.me.clone();
-        let asked = http::get_text(&server.url("api/ice"));
+        let asked = http::post_text(&server.url("api/ice"));
         spawn_local(async move {
             let answer = asked.await;
             let client = me.upgrade();

@@ -1,4 +1,4 @@
-//! `GET /api/ice`: STUN and TURN servers for clients, with credentials that expire.
+//! `GET` and `POST /api/ice`: STUN and TURN servers for clients, with credentials that expire.
 
 use std::convert::Infallible;
 use std::net::IpAddr;

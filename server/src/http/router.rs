@@ -77,7 +77,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/streams", get(streams::list))
         .route("/api/streams/{name}/poster.jpg", get(streams::poster))
         .route("/api/events", get(events::open))
-        .route("/api/ice", get(ice::config))
+        .route("/api/ice", get(ice::config).post(ice::config))
         .route("/ws", get(ws::open))
         .route("/trust", get(trust::page))
         .route("/trust/weir-authority.crt", get(trust::certificate))

@@ -17,6 +17,7 @@ mod file_transfer;
 mod files_of_the_page;
 mod foreign;
 mod frame_skips;
+mod front;
 mod gallery;
 mod go;
 mod go_warnings;

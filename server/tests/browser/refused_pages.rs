@@ -7,6 +7,7 @@ use testkit::browser::{Appearance, TestBrowser};
 use testkit::dist;
 use testkit::site::Site;
 
+use crate::front::Front;
 use crate::server;
 
 /// Opens a room at this address; the first time a name is entered, which the page keeps.
@@ -54,6 +55,36 @@ async fn a_refused_page_says_which_flag_permits_it() {
     }
     assert_eq!(server.rooms.sockets(), 0, "no socket was opened");
     permitted(&browser, &named, &foreign).await;
+}
+
+/// The page's own requests but POST have no `Origin`, its WebSocket has one, which is not that of the server's name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_behind_a_proxy_that_renames_the_server_is_told_why_rooms_are_closed() {
+    let server = server().await;
+    let front = Front::new(&server).await;
+    let browser = TestBrowser::chromium_of_a_phone().await;
+    let page = front.url("").replace("127.0.0.1", "phone.test");
+    let flag = format!("--cors-origin {page}");
+    let reason = refusal(&browser, &format!("{page}/#/room/demo")).await;
+    assert!(reason.contains(&flag), "{reason}");
+    // With an ICE server of the user as well, with which those of the server are not used.
+    let turn = server.turn.as_ref().expect("a TURN server");
+    let own = format!(
+        "const saved = JSON.parse(localStorage.getItem('weir') ?? '{{}}');
+         saved.ice_servers = [{{ urls: ['stun:127.0.0.1:{}'] }}];
+         localStorage.setItem('weir', JSON.stringify(saved));",
+        turn.port()
+    );
+    browser.run(&own).await;
+    browser.reload().await;
+    let reason = refusal(&browser, &format!("{page}/#/room/demo")).await;
+    assert!(reason.contains(&flag), "{reason}");
+    browser.open(&format!("{page}/#/doctor")).await;
+    browser.click("#run-test").await;
+    browser.shows("does not accept this page").await;
+    // The connection test opens one, in order to see what becomes of it.
+    assert_eq!(front.answered("/ws"), 1);
+    assert_eq!(server.rooms.sockets(), 0, "no socket was opened");
 }
 
 /// With the flags that the pages named.

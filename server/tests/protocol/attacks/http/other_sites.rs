@@ -157,6 +157,35 @@ async fn a_static_host_works_with_a_public_server_and_with_one_that_names_it() {
     }
 }
 
+/// The proxy asks under its own name for the server, and a page names its origin in a `POST` and a WebSocket, in a `GET` only to others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_may_have_relays_by_post_when_it_may_have_rooms() {
+    let server = home_server(&["--cors-origin", SITE]).await;
+    for (host, origin, expected) in [
+        ("127.0.0.1:8000", SITE, 200),
+        ("127.0.0.1:8000", "http://127.0.0.1:8000", 200),
+        ("127.0.0.1:8000", "https://video.example", 403),
+        ("127.0.0.1:8000", "null", 403),
+        ("evil.example:8000", "http://evil.example:8000", 421),
+    ] {
+        let fields = format!("Host: {host}\r\nOrigin: {origin}\r\n");
+        let request = format!("POST /api/ice HTTP/1.1\r\n{fields}Content-Length: 0\r\n\r\n");
+        let (status, answer) = exchange(&server, &request).await;
+        assert_eq!(status, expected, "{answer}");
+        let any = expected != 200;
+        assert_eq!(
+            says(&answer, "access-control-allow-origin: *"),
+            any,
+            "{answer}"
+        );
+        assert_eq!(answer.contains("turn:"), expected == 200, "{answer}");
+        let (status, _) = get(&server, "/ws", &format!("{fields}{WEBSOCKET}")).await;
+        let socket = if expected == 200 { 101 } else { expected };
+        assert_eq!(status, socket, "{host} {origin}");
+    }
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn trunk_serve_needs_no_flag_and_only_on_this_machine() {
     let server = home_server(&[]).await;
