@@ -88,8 +88,7 @@ async fn live_streams_come_first_then_files_in_natural_order_and_broken_ones_apa
         let colour = if dark { "dark" } else { "light" };
         let name = format!("gallery-many-{language}-{width}-{colour}");
         browser.screenshot(&name).await;
-        let overflow =
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        let overflow = "return document.documentElement.scrollWidth - document.body.offsetWidth";
         assert_eq!(browser.run(overflow).await, 0, "{name}");
     }
 }

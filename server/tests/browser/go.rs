@@ -358,7 +358,8 @@ async fn every_state_fits_a_phone_and_a_desktop() {
             let colour = if dark { "dark" } else { "light" };
             let name = format!("go-{state}-{language}-{width}-{colour}");
             browser.screenshot(&name).await;
-            let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            let overflow =
+                "return document.documentElement.scrollWidth - document.body.offsetWidth";
             assert_eq!(browser.run(overflow).await, 0, "{name}");
             let outside = "return [...document.querySelectorAll('.overlay > *, .overlay .button')].filter(one => { \
                 const box = one.getBoundingClientRect(), stage = one.closest('#stage').getBoundingClientRect(); \

@@ -124,7 +124,7 @@ async fn every_page_fits_a_phone_and_a_desktop_in_both_languages_and_both_colour
             let screenshot = format!("{}-{language}-{width}-{colour}", page.name);
             browser.screenshot(&screenshot).await;
             let overflow = browser
-                .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                .run("return document.documentElement.scrollWidth - document.body.offsetWidth")
                 .await;
             assert_eq!(overflow, 0, "{screenshot} is wider than its window");
             // Entries that scroll sideways within the bar are hidden from most people.
@@ -132,6 +132,10 @@ async fn every_page_fits_a_phone_and_a_desktop_in_both_languages_and_both_colour
                 .run("const bar = document.querySelector('header nav'); return bar.scrollWidth - bar.clientWidth")
                 .await;
             assert_eq!(hidden, 0, "{screenshot}: the menu is cut off");
+            let cut = browser
+                .run("return [...document.querySelectorAll('.code')].filter(code => code.scrollWidth > code.clientWidth).length")
+                .await;
+            assert_eq!(cut, 0, "{screenshot}: code is cut off");
             let shown = browser.run("return document.documentElement.lang").await;
             assert!(
                 shown
@@ -231,7 +235,8 @@ async fn a_room_fits_a_phone_and_a_desktop_in_both_languages_and_both_colour_sch
                     .await;
                 let screenshot = format!("room-{tab}-{language}-{width}-{colour}");
                 ann.screenshot(&screenshot).await;
-                let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+                let overflow =
+                    "return document.documentElement.scrollWidth - document.body.offsetWidth";
                 assert_eq!(
                     ann.run(overflow).await,
                     0,
