@@ -59,17 +59,78 @@
     event.preventDefault();
     location.reload();
   });
-  // What the client asks its server for before it can watch, while its module is loaded. If the server is elsewhere, the client asks there.
-  var watched = /^#\/watch\/([^?\/]+)/.exec(location.hash);
-  if (watched && !/[?&]server=/.test(location.search)) {
-    ["/api/streams/" + watched[1], "/api/ice"].forEach(function (path) {
-      var link = document.createElement("link");
-      link.rel = "preload";
-      link.as = "fetch";
-      link.crossOrigin = "anonymous";
-      link.href = path;
-      document.head.appendChild(link);
+  // The server gives up a session without a connection after 5 s.
+  var MAX_AGE_MS = 4000;
+
+  // Opens the session of a stream while the module is loaded; client/src/rtc/early_session.rs takes it over. Only what is common: in all other cases
+  // the client opens it. It does not connect before the client begins: pictures would take the line from the module.
+  function openEarly(name) {
+    var saved = JSON.parse(localStorage.getItem("weir")) || {};
+    if (saved.server || (saved.ice_servers || []).length) return;
+    var session = (window.weirSession = { endpoint: location.origin + "/whep/" + name, stream: new MediaStream() });
+    var begun = new Promise(function (resolve) {
+      session.begin = resolve;
     });
+    var started;
+    session.opened = fetch("/api/streams/" + name)
+      .then(function (response) {
+        return response.json();
+      })
+      .then(function (info) {
+        if (/waiting|ended|failed/.test(info.state.is)) throw info;
+        var connection = (session.connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
+        connection.ontrack = function (event) {
+          session.receiver = session.receiver || event.receiver;
+          session.stream.addTrack(event.track);
+        };
+        ["video", "audio"].forEach(function (kind) {
+          if (!info[kind] && (info.video || info.audio)) return;
+          var receiver = connection.addTransceiver(kind, { direction: "recvonly" }).receiver;
+          // The smallest jitter buffer, in the standard's words and in those of older Chrome.
+          receiver.jitterBufferTarget = receiver.playoutDelayHint = 0;
+        });
+        return connection.createOffer();
+      })
+      .then(function (offer) {
+        var opus = /a=rtpmap:(\d+) opus\/48000\/2/i.exec(offer.sdp);
+        session.offer = offer.sdp;
+        // Otherwise Chrome plays one channel (RFC 7587 6.1).
+        if (opus) session.offer = session.offer.replace(RegExp("a=fmtp:" + opus[1] + " (?!.*stereo=1).*"), "$&;stereo=1");
+        return session.connection.setLocalDescription({ type: "offer", sdp: session.offer });
+      })
+      .then(function () {
+        started = performance.now();
+        return fetch(session.endpoint, {
+          method: "POST",
+          headers: { "content-type": "application/sdp" },
+          body: session.offer,
+          signal: AbortSignal.timeout(8000),
+        });
+      })
+      .then(function (response) {
+        if (!response.ok) throw response;
+        session.url = new URL(response.headers.get("location"), response.url).href;
+        session.etag = response.headers.get("etag");
+        return Promise.all([response.text(), begun]);
+      })
+      .then(function (found) {
+        if (performance.now() > started + MAX_AGE_MS) throw found;
+        return session.connection.setRemoteDescription({ type: "answer", sdp: found[0] });
+      })
+      .then(function () {
+        return true;
+      }, function () {
+        if (session.connection) session.connection.close();
+        return false;
+      });
+  }
+
+  var watched = /^#\/watch\/([^?\/]+)/.exec(location.hash);
+  try {
+    // If the server is elsewhere, the client asks there.
+    if (watched && !/[?&]server=/.test(location.search)) openEarly(watched[1]);
+  } catch (error) {
+    // A browser that lacks something, or denies storage.
   }
   if (/[?&]embed=1(&|$)/.test(location.search)) document.documentElement.className = "embed";
   if (isTooOld()) fail();

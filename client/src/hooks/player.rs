@@ -22,6 +22,7 @@ use super::server::{ServerChoice, use_server};
 use super::settings::{SavedSettings, use_settings};
 use super::wake::use_wake;
 use super::window::use_window;
+use crate::rtc::early_session::EarlySession;
 use crate::rtc::media_connection::MediaEvent;
 use crate::rtc::timer::{Timer, now, now_ms};
 use crate::rtc::whep::WhepSession;
@@ -224,9 +225,26 @@ impl Player {
             cause: RetryCause::NoPath,
         };
         let relays = self.phase.with_untracked(|phase| *phase == no_path);
-        let ice = media_servers(self.settings, &server, relays);
         let description = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
+        let early = EarlySession::take();
         spawn_local(async move {
+            if let Some(early) = early {
+                let is_wanted = early.is_at(&endpoint);
+                let on_event = move |event| {
+                    if is_wanted {
+                        self.on_media_event(generation, event);
+                    }
+                };
+                // The drop ends a session that is not wanted.
+                let taken = WhepSession::take_over(early, on_event).await;
+                if !self.is_current(generation) {
+                    return;
+                }
+                if let Some(whep) = taken.filter(|_| is_wanted) {
+                    return self.on_opened(whep);
+                }
+            }
+            let ice = media_servers(self.settings, &server, relays);
             let info = description_of(&description).await;
             if let Some(error) = info.as_ref().and_then(not_live) {
                 if self.is_current(generation) {

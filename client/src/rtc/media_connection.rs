@@ -47,13 +47,17 @@ impl MediaConnection {
         // One transport for video and audio, so candidates are gathered once.
         configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
         let connection = RtcPeerConnection::new_with_configuration(&configuration)?;
+        Ok(Self::observe(connection, on))
+    }
+
+    pub(super) fn observe(connection: RtcPeerConnection, on: &EventHandler) -> Self {
         let this = Self {
             connection,
             listeners: RefCell::default(),
         };
         this.keep(this.on_state(Rc::clone(on)));
         this.keep(this.on_candidate(Rc::clone(on)));
-        Ok(this)
+        this
     }
 
     /// The listener is removed with the connection.

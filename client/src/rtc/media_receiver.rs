@@ -5,7 +5,8 @@ use std::rc::Rc;
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    MediaStream, RtcRtpReceiver, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcTrackEvent,
+    MediaStream, RtcPeerConnection, RtcRtpReceiver, RtcRtpTransceiverDirection,
+    RtcRtpTransceiverInit, RtcTrackEvent,
 };
 
 use super::listener::Listener;
@@ -38,6 +39,20 @@ impl MediaReceiver {
         let receiver = Self { connection, stream };
         receiver.connection.keep(receiver.on_track(on));
         Ok(receiver)
+    }
+
+    /// Of a connection that has its tracks, the first from `receiver`.
+    pub(super) fn of(
+        connection: RtcPeerConnection,
+        stream: MediaStream,
+        receiver: &JsValue,
+        on: EventHandler,
+    ) -> Self {
+        let connection = Rc::new(MediaConnection::observe(connection, &on));
+        if let Some(listener) = on_dtls_closed(receiver, on) {
+            connection.keep(listener);
+        }
+        Self { connection, stream }
     }
 
     /// Collects the tracks and observes the DTLS transport of the first.

@@ -69,6 +69,13 @@ pub(super) struct SessionResource {
 }
 
 impl SessionResource {
+    /// The session is open. Earlier candidates are not sent: the server answers the checks that come from them.
+    pub(super) fn set(&self, offer: String, url: Option<String>, etag: Option<String>) {
+        self.offer.replace(offer);
+        self.url.replace(url);
+        self.etag.replace(etag);
+    }
+
     /// Sends candidates to the resource, and all events to `on`.
     pub(super) fn follow(this: &Rc<Self>, on: impl Fn(MediaEvent) + 'static) -> EventHandler {
         let trickle = Rc::clone(this);

@@ -9,6 +9,7 @@
 //! | [`media_receiver`] | the tracks that such a connection receives |
 //! | [`media_session`] | a session of WHEP or WHIP on the server |
 //! | [`whep`] | one WHEP session: a media receiver and its resource on the server |
+//! | [`early_session`] | the WHEP session that index.html opens before the module runs |
 //! | [`whip`] | one WHIP session: the tracks that are sent, and its resource on the server |
 //! | [`capture`] | tracks of camera, microphone, screen and files |
 //! | [`audio_graph`] | the level of captured sound, and one track of several |
@@ -32,6 +33,7 @@ pub mod data_channel;
 mod dictionary;
 pub mod download;
 pub mod dynamic;
+pub mod early_session;
 pub mod file_channel;
 pub mod folder;
 pub mod listener;

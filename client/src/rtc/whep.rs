@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use web_sys::MediaStream;
 
+use super::early_session::EarlySession;
 use super::media_connection::MediaEvent;
 use super::media_receiver::MediaReceiver;
 use super::media_session::{IceServers, MediaSession, MediaSessionError, Resolve, SessionResource};
@@ -31,6 +32,26 @@ impl WhepSession {
         let headers = [("content-type", "application/sdp")];
         this.session.post(endpoint, &headers, resolve, ice).await?;
         Ok(this)
+    }
+
+    /// Takes over the session that index.html opens. `None` when that has failed.
+    pub async fn take_over(early: EarlySession, on: impl Fn(MediaEvent) + 'static) -> Option<Self> {
+        let opened = early.opened().await?;
+        let resource = Rc::new(SessionResource::default());
+        resource.set(opened.offer, opened.url, opened.etag);
+        let on = SessionResource::follow(&resource, on);
+        let receiver = MediaReceiver::of(
+            opened.connection,
+            opened.stream,
+            &opened.receiver,
+            Rc::clone(&on),
+        );
+        let session = MediaSession::new(receiver.connection(), resource);
+        let this = Self { session, receiver };
+        if this.receiver.connection().is_connected() {
+            on(MediaEvent::Connected);
+        }
+        Some(this)
     }
 
     /// Restarts ICE. Call it again only after the result; of two calls at once the later wins.

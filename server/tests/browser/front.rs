@@ -6,9 +6,11 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, Method, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
 use testkit::TestServer;
 use testkit::site::Site;
+use tokio::sync::Semaphore;
 
 pub(crate) struct Front {
     site: Site,
@@ -20,16 +22,23 @@ struct Proxy {
     http: reqwest::Client,
     /// Paths of requests that were answered.
     answered: Mutex<Vec<String>>,
+    /// Requests whose path ends so are passed on by [`Front::release`].
+    held: Option<&'static str>,
+    gate: Semaphore,
 }
 
 impl Front {
-    pub(crate) async fn new(server: &TestServer) -> Self {
+    /// With a page without content at `/empty`.
+    pub(crate) async fn new(server: &TestServer, held: Option<&'static str>) -> Self {
         let proxy = Arc::new(Proxy {
             server: server.url.clone(),
             http: reqwest::Client::new(),
             answered: Mutex::default(),
+            held,
+            gate: Semaphore::new(0),
         });
         let router = Router::new()
+            .route("/empty", get(|| async { Html("<title>empty</title>") }))
             .fallback(forward)
             .with_state(Arc::clone(&proxy));
         let site = Site::serve(router).await;
@@ -45,6 +54,10 @@ impl Front {
         let answered = self.proxy.answered.lock().expect("not poisoned");
         answered.iter().filter(|answered| *answered == path).count()
     }
+
+    pub(crate) fn release(&self) {
+        self.proxy.gate.add_permits(Semaphore::MAX_PERMITS / 2);
+    }
 }
 
 async fn forward(
@@ -54,6 +67,9 @@ async fn forward(
     mut headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if proxy.held.is_some_and(|end| uri.path().ends_with(end)) {
+        drop(proxy.gate.acquire().await);
+    }
     headers.remove(header::HOST);
     let request = proxy.http.request(method, format!("{}{uri}", proxy.server));
     let answer = request.headers(headers).body(body).send().await;

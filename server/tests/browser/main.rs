@@ -11,6 +11,7 @@ mod colors;
 mod connection_test;
 mod cross_origin;
 mod demotion;
+mod early_session;
 mod embeds;
 mod events;
 mod file_transfer;

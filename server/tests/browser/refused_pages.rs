@@ -61,7 +61,7 @@ async fn a_refused_page_says_which_flag_permits_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_behind_a_proxy_that_renames_the_server_is_told_why_rooms_are_closed() {
     let server = server().await;
-    let front = Front::new(&server).await;
+    let front = Front::new(&server, None).await;
     let browser = TestBrowser::chromium_of_a_phone().await;
     let page = front.url("").replace("127.0.0.1", "phone.test");
     let flag = format!("--cors-origin {page}");
