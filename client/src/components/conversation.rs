@@ -16,6 +16,7 @@ use crate::hooks::room::RoomHandle;
 use crate::i18n::intl::{TimeOfDay, Unit, date, relative};
 use crate::i18n::room::Room as Text;
 use crate::rtc::timer::wall_ms;
+use crate::state::avatar::initials;
 use crate::state::links::{TextSegment, segments};
 use crate::state::room::{Note, RoomEvent};
 use crate::state::rows::{MessageKey, Row, rows};
@@ -237,7 +238,7 @@ fn message(
         Body::File(_) => file(language, room, entry.author.clone(), number, true),
     };
     let header = (first && !own).then(|| {
-        view! { {avatar(&entry.author, &entry.name)} <b class="author small">{entry.name.clone()}</b> }
+        view! { {avatar(entry.author.as_str(), initials(&entry.name))} <b class="author small">{entry.name.clone()}</b> }
     });
     let author_label = if own || first {
         String::new()

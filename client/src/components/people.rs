@@ -3,23 +3,31 @@
 use crate::hooks::derived::memo;
 use crate::hooks::language::Language;
 use leptos::prelude::*;
-use shared::signaling::{PeerId, PeerKind};
+use shared::signaling::PeerKind;
 
 use super::reactive::{keyed_list, no_view, reactive_text, reactive_view, room_text};
 use crate::hooks::room::RoomHandle;
 use crate::i18n::room::Room as Text;
-use crate::state::avatar::{hue, initials};
+use crate::state::avatar::{hue, identicon, initials};
 use crate::state::room::{PeerPath, Person, Presence};
 
-/// Initials on a disc in the colour of an id.
-pub(crate) fn avatar(id: &PeerId, name: &str) -> AnyView {
-    view! { <span class="avatar" aria-hidden="true" style=colour(id)>{initials(name)}</span> }
-        .into_any()
+/// Initials on a disc in the colour of an id, and its identicon.
+pub(crate) fn avatar(id: &str, initials: impl IntoAny) -> AnyView {
+    avatar_view(id, initials.into_any())
 }
 
-/// One lightness for all, so that white text has enough contrast.
-fn colour(id: &PeerId) -> String {
-    format!("--c: oklch(.48 .1 {})", hue(id))
+fn avatar_view(id: &str, initials: AnyView) -> AnyView {
+    // One lightness for all, so that white text has enough contrast.
+    let colour = format!("--c: oklch(.48 .1 {})", hue(id));
+    view! {
+        <span class="avatar" aria-hidden="true" style=colour>
+            {initials}
+            <svg viewBox="0 0 5 5">
+                <path d=identicon(id) fill="currentColor" />
+            </svg>
+        </span>
+    }
+    .into_any()
 }
 
 /// The other people, each with its connection.
@@ -32,6 +40,7 @@ pub(crate) fn people(language: Language, room: RoomHandle) -> AnyView {
 }
 
 fn person(language: Language, room: RoomHandle, id: String) -> AnyView {
+    let of_id = id.clone();
     let read_person = move |read: &dyn Fn(&Person) -> String| {
         // A person who left is still in the list until it is drawn again.
         let text = room.people.with(|people| {
@@ -88,9 +97,10 @@ fn person(language: Language, room: RoomHandle, id: String) -> AnyView {
         }
         .into_any()
     });
+    let avatar = avatar(&of_id, person_text(|person| initials(&person.name)));
     view! {
         <li class="person" data-path=person_text(|person| path_name(person.path).to_owned()) data-name=person_text(|person| person.name.clone())>
-            <span class="avatar" aria-hidden="true" style=person_text(|person| colour(&person.id))>{person_text(|person| initials(&person.name))}</span>
+            {avatar}
             <div class="grow">
                 <p class="name">{name}</p>
                 <p class="small quiet">{status} {help}</p>

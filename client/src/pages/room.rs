@@ -19,6 +19,7 @@ use crate::hooks::room::{RoomHandle, use_room};
 use crate::hooks::server::{ServerChoice, use_server};
 use crate::hooks::share_link::room_link;
 use crate::hooks::window::{use_attended, use_title};
+use crate::state::avatar::initials;
 use crate::state::room::JoinState;
 
 #[component]
@@ -174,7 +175,7 @@ fn own_entry(language: Language, room: RoomHandle) -> AnyView {
             return no_view();
         };
         view! {
-            {avatar(&me.id, &me.name)}
+            {avatar(me.id.as_str(), initials(&me.name))}
             <div class="grow">
                 <p class="name">{me.name}</p>
                 <p class="small quiet">{room_text(language, |text| text.this_browser)}</p>

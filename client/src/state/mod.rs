@@ -31,7 +31,7 @@
 //! | [`rows`] | the rows of a conversation: messages, days, notes |
 //! | [`links`] | URLs in a text |
 //! | [`connection_test`] | which peers this browser can reach, and what would help |
-//! | [`avatar`] | initials and colours of people |
+//! | [`avatar`] | initials, colours and identicons of people |
 //! | [`decimal`] | numbers with a fixed number of decimals |
 //! | [`room_name`] | names for new rooms |
 

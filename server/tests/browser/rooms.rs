@@ -186,6 +186,31 @@ async fn unread_messages_are_counted_and_marked() {
     .await;
 }
 
+/// Names can be copied, once somebody has left; ids cannot.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_person_has_the_picture_of_the_id() {
+    let server = server().await;
+    let [ann, lin] = ann_and_lin(&server, "demo").await;
+    send_message(&lin, "Hello").await;
+    receives(&ann, "Hello").await;
+    let picture = async |browser: &TestBrowser, of: &str| {
+        let svg = format!("{of} .avatar[aria-hidden=true] svg");
+        let there = format!("document.querySelector('{svg} path[d]')?.getBBox().width > 0");
+        browser
+            .until(&format!("a picture is at {svg}"), &there)
+            .await;
+        let path = format!(
+            "return document.querySelector('{svg} path').getAttribute('d') + getComputedStyle(document.querySelector('{svg}')).color"
+        );
+        browser.run(&path).await.to_string()
+    };
+    let own = picture(&lin, ".own-entry").await;
+    for at in ["#people .person[data-name=Lin]", ".chat-message:not(.own)"] {
+        assert_eq!(picture(&ann, at).await, own, "{at}");
+    }
+    assert_ne!(picture(&ann, ".own-entry").await, own, "Ann has another");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_shows_on_both_sides_and_a_file_is_downloaded_on_request() {
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\0\x05\0\x01\xff\x89\x99=\x1d\0\0\0\0IEND\xaeB`\x82";
