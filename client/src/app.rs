@@ -3,9 +3,10 @@
 use crate::hooks::derived::memo;
 use leptos::prelude::*;
 
-use crate::components::load_status::bad_server_notice;
+use crate::components::load_status::server_notice;
 use crate::components::nav_bar::NavBar;
 use crate::components::reactive::reactive_text;
+use crate::components::server_gate::server_gate;
 use crate::hooks::language::Language;
 use crate::hooks::navigation::use_navigation;
 use crate::hooks::route::is_embedded;
@@ -17,8 +18,8 @@ use crate::pages::embed::Embed;
 use crate::pages::gallery::Gallery;
 use crate::pages::go::go_page;
 use crate::pages::not_found::NotFound;
-use crate::pages::room::Room;
-use crate::pages::rooms::Rooms;
+use crate::pages::room::room_page;
+use crate::pages::rooms::rooms_page;
 use crate::pages::settings::Settings;
 use crate::pages::watch::{Embedded, EmbeddedFirst, Watch};
 use crate::state::route::Route;
@@ -53,15 +54,15 @@ fn Root() -> impl IntoView {
         <a class="skip" href="#main" on:click=skip>{language.localized(|text| text.skip_to_content)}</a>
         <NavBar />
         <p class="visually-hidden" aria-live="polite" id="announced">{reactive_text(move || announced.get())}</p>
-        {bad_server_notice()}
+        {server_notice()}
         {move || match route.get() {
             Route::Gallery => view! { <Gallery /> }.into_any(),
             Route::Watch(name) => view! { <Watch name /> }.into_any(),
             Route::Canvas(name) => view! { <Canvas name /> }.into_any(),
             Route::Embed(name) => view! { <Embed name /> }.into_any(),
-            Route::Go(name) => go_page(name),
-            Route::Rooms => view! { <Rooms /> }.into_any(),
-            Route::Room(name) => view! { <Room name /> }.into_any(),
+            Route::Go(name) => server_gate(move |server| go_page(server, name.clone())),
+            Route::Rooms => server_gate(rooms_page),
+            Route::Room(name) => server_gate(move |server| room_page(server, name.clone())),
             Route::ConnectionTest => view! { <ConnectionTestPage /> }.into_any(),
             Route::Settings => view! { <Settings /> }.into_any(),
             Route::Unknown(address) => view! { <NotFound address /> }.into_any(),

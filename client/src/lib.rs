@@ -27,7 +27,8 @@
 //! | `#streams [data-stream=NAME][data-state]` | cards: `probing`, `idle`, `running`, `failed` |
 //! | `#streams .broken [data-stream=NAME]`, `#search`, `#copy-command` | streams that cannot be played; the search; the command of an empty gallery |
 //! | `#announced` | the title of the page after a navigation, for screen readers |
-//! | `[data-state]` of `.state` | `loading`, `empty`, `error`, `no-server`, `not-found`; of `.notice` `lost`, `bad-server` |
+//! | `[data-state]` of `.state` | `loading`, `empty`, `error`, `no-server`, `not-found`; of `.notice` `lost`, `bad-server`, `other-server`, `other-server-off`; of `.card` `foreign-server`, `framed` |
+//! | `#trust-server`, `#ask-again` | agree to a foreign server; take that back, in the settings |
 //! | `#keys` | the dialog with the keys |
 //! | `#stage[data-state]` | the page to publish from: `idle`, `asking`, `preview`, `connecting`, `live`, `weak`, `recovering`, `blocked`, `stopped` |
 //! | `#turn-on`, `#file`, `#go-live`, `#stop`, `#mute`, `#try-now`, `#try-again`, `#take-over` | its buttons |

@@ -4,12 +4,13 @@ use leptos::prelude::*;
 
 use super::details::Details;
 use super::page_link::page_link;
-use super::reactive::{click_handler, no_view, reactive_text};
+use super::reactive::{click_handler, no_view, reactive_text, reactive_view};
 use crate::hooks::derived::memo;
 use crate::hooks::language::{Language, use_language};
 use crate::hooks::route::use_route;
-use crate::hooks::server::{ServerChoice, use_server};
+use crate::hooks::server::{QueryNotice, ServerChoice, use_server};
 use crate::http::HttpError;
+use crate::i18n::Text;
 use crate::i18n::error::sentence;
 use crate::state::server::without_server;
 
@@ -51,26 +52,38 @@ pub(crate) fn NoServer() -> impl IntoView {
     }
 }
 
-/// `?server=` is no address of a server: says which one is used instead, and leads to the same page without it.
-pub(crate) fn bad_server_notice() -> AnyView {
+/// Of the server that the address names, and of the one in use.
+type NoticeText = fn(&str, &str) -> String;
+
+/// What there is to say of `?server=` in the address, with a link to the same page without it.
+pub(crate) fn server_notice() -> AnyView {
     let (language, server, route) = (use_language(), use_server(), use_route());
-    let Some(asked) = server.unusable.get_value() else {
-        return no_view();
-    };
-    let text = reactive_text(move || {
-        let used = server.get().map(|server| server.base);
-        (language.text().bad_server)(&asked, &used.unwrap_or_default())
-    });
     let address = move || {
         let search = window().location().search().unwrap_or_default();
         let path = window().location().pathname().unwrap_or_default();
         format!("{path}{}{}", without_server(&search), route.get())
     };
-    view! {
-        <p class="notice row" role="alert" data-state="bad-server">
-            {text} <a href=address>{reactive_text(move || language.text().without_server.to_owned())}</a>
-        </p>
-    }
+    reactive_view(move || {
+        let Some((notice, asked)) = server.query_notice() else {
+            return no_view();
+        };
+        let (state, text): (_, fn(&Text) -> NoticeText) = match notice {
+            QueryNotice::Unusable => ("bad-server", |text| text.bad_server),
+            QueryNotice::SwitchedOff => ("other-server-off", |text| text.other_server_off),
+            QueryNotice::Foreign => ("other-server", |text| text.other_server),
+        };
+        let text = reactive_text(move || {
+            let used = server.get().map(|server| server.base);
+            text(language.text())(&asked, &used.unwrap_or_default())
+        });
+        let role = if notice == QueryNotice::Foreign { "status" } else { "alert" };
+        view! {
+            <p class="notice row" role=role data-state=state>
+                <span class="grow">{text}</span> <a href=address>{reactive_text(move || language.text().without_server.to_owned())}</a>
+            </p>
+        }
+        .into_any()
+    })
     .into_any()
 }
 

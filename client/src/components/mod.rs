@@ -28,6 +28,7 @@ pub(crate) mod publish_setup;
 pub(crate) mod publish_stage;
 pub(crate) mod reactive;
 pub(crate) mod room_status;
+pub(crate) mod server_gate;
 pub(crate) mod share_sheet;
 pub(crate) mod sheet;
 pub(crate) mod statistics;

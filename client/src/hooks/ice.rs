@@ -8,7 +8,7 @@ use leptos::task::spawn_local;
 use shared::api::{IceConfig, IceServer, IceTransportPolicy};
 
 use super::derived::{effect, memo};
-use super::server::{ServerChoice, use_server};
+use super::server::use_server;
 use super::settings::SavedSettings;
 use super::streams::use_streams;
 use crate::http::{self, HttpError};
@@ -21,20 +21,20 @@ use crate::state::server::Server;
 const MAX_AGE_MS: f64 = 600_000.0;
 
 /// Fetches the server's ICE servers when the cached ones are too old. Without a response, peers connect only within a network.
-pub(crate) fn ice_provider(settings: SavedSettings, server: ServerChoice) -> IceProvider {
+pub(crate) fn ice_provider(settings: SavedSettings, server: &Server) -> IceProvider {
+    let server = server.clone();
     let known: Rc<RefCell<Option<(f64, IceConfig)>>> = Rc::default();
     Box::new(move || {
         let (chosen, relay_only) =
             settings.with_untracked(|settings| (settings.ice_servers.clone(), settings.relay_only));
-        let server = server.get_untracked();
-        let known = Rc::clone(&known);
+        let (server, known) = (server.clone(), Rc::clone(&known));
         Box::pin(async move {
-            let Some(server) = server.filter(|_| chosen.is_empty()) else {
+            if !chosen.is_empty() {
                 return IceSettings {
                     servers: chosen,
                     relay_only,
                 };
-            };
+            }
             let config = fetch_config(&server, &known).await;
             let relayed = config.ice_transport_policy == IceTransportPolicy::Relay;
             IceSettings {

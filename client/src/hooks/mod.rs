@@ -21,6 +21,7 @@ pub(crate) mod room_storage;
 pub(crate) mod route;
 pub(crate) mod save;
 pub(crate) mod server;
+pub(crate) mod server_storage;
 pub(crate) mod settings;
 pub(crate) mod share_link;
 pub(crate) mod streams;

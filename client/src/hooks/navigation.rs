@@ -57,14 +57,21 @@ fn arrive(place: Option<&Place>, left: &str) {
             .then(|| find(&format!("#main {same}")))
             .flatten()
             .filter(|_| !same.is_empty());
-        if let Some(element) = found.or_else(|| find("#main h1")) {
-            if element.tag_name() == "H1" {
-                let _ = element.set_attribute("tabindex", "-1");
-            }
-            focus(&element);
+        match found {
+            Some(element) => focus(&element),
+            None => focus_heading(),
         }
     }
     window().scroll_to_with_x_and_y(0.0, place.map_or(0.0, |place| place.scroll));
+}
+
+/// Moves the focus to the heading of the page.
+pub(crate) fn focus_heading() {
+    let heading = document().query_selector("#main h1");
+    if let Some(heading) = heading.ok().flatten() {
+        let _ = heading.set_attribute("tabindex", "-1");
+        focus(&heading);
+    }
 }
 
 fn focus(element: &Element) {

@@ -11,7 +11,6 @@ use web_sys::MediaStream;
 
 use self::captured::Captured;
 use super::ice::media_servers;
-use super::server::{ServerChoice, use_server};
 use super::settings::{SavedSettings, use_settings};
 use super::wake::use_wake;
 use super::window::use_window;
@@ -25,6 +24,7 @@ use crate::state::capture::{CaptureChoice, CaptureProblem, Source};
 use crate::state::meter::Meter;
 use crate::state::publish::{Publish, PublishEffect, PublishEvent, PublishPhase, RecoveryStep};
 use crate::state::route::encode;
+use crate::state::server::Server;
 use crate::state::server_report::ServerReport;
 use crate::state::session::{OpenError, RetryCause};
 use crate::state::uplink::{UplinkFigures, UplinkMonitor, UplinkSample};
@@ -58,7 +58,7 @@ pub(crate) struct Publisher {
     pub(crate) name: RwSignal<String>,
     pub(crate) key: RwSignal<String>,
     settings: SavedSettings,
-    server: ServerChoice,
+    server: StoredValue<Server>,
     resources: StoredValue<PublisherResources, LocalStorage>,
 }
 
@@ -86,8 +86,8 @@ struct PublisherResources {
     monitor: UplinkMonitor,
 }
 
-/// Makes a publisher of the stream `name`, idle.
-pub(crate) fn use_publisher(name: Option<String>) -> Publisher {
+/// Makes a publisher of the stream `name` to a server, idle.
+pub(crate) fn use_publisher(server: Server, name: Option<String>) -> Publisher {
     let name = name.unwrap_or_default();
     let publisher = Publisher {
         phase: RwSignal::new(PublishPhase::Idle),
@@ -102,10 +102,10 @@ pub(crate) fn use_publisher(name: Option<String>) -> Publisher {
         muted: RwSignal::new(false),
         clock: RwSignal::new(0),
         live_since: RwSignal::new(None),
-        key: RwSignal::new(keys::key_of(&name)),
+        key: RwSignal::new(keys::key_of(&server, &name)),
         name: RwSignal::new(name),
         settings: use_settings(),
-        server: use_server(),
+        server: StoredValue::new(server),
         resources: StoredValue::new_local(PublisherResources::default()),
     };
     use_window(&["pagehide"], move |_| {
@@ -115,7 +115,10 @@ pub(crate) fn use_publisher(name: Option<String>) -> Publisher {
     });
     // Another link to the same stream.
     use_window(&["hashchange"], move |_| {
-        let key = keys::key_of(&publisher.name.get_untracked());
+        let name = publisher.name.get_untracked();
+        let key = publisher
+            .server
+            .with_value(|server| keys::key_of(server, &name));
         if !key.is_empty() {
             publisher.key.set(key);
         }
@@ -128,7 +131,7 @@ pub(crate) fn use_publisher(name: Option<String>) -> Publisher {
         let Some(mut ended) = ended else { return };
         let lost = ended.lost.take();
         if ended.whip.is_some() || lost.is_some() {
-            keys::save_session(&publisher.name.get_untracked(), None);
+            publisher.save_session(None);
         }
         if let Some(url) = lost {
             delete_session(&url);
@@ -145,7 +148,9 @@ impl Publisher {
 
     pub(crate) fn go_live(self) {
         self.name.update(|name| *name = name.trim().to_owned());
-        keys::save_key(&self.name.get_untracked(), &self.key.get_untracked());
+        let (name, key) = (self.name.get_untracked(), self.key.get_untracked());
+        self.server
+            .with_value(|server| keys::save_key(server, &name, &key));
         self.send(PublishEvent::GoLive);
     }
 
@@ -203,7 +208,7 @@ impl Publisher {
                 if let Some(url) = lost.flatten() {
                     delete_session(&url);
                 }
-                keys::save_session(&self.name.get_untracked(), None);
+                self.save_session(None);
             }
             PublishEffect::RestartIce => self.restart(),
             PublishEffect::SetTimer(ms) => {
@@ -212,6 +217,12 @@ impl Publisher {
             }
             PublishEffect::ClearTimer => self.set_timer(None),
         }
+    }
+
+    fn save_session(self, session: Option<&str>) {
+        let name = self.name.get_untracked();
+        self.server
+            .with_value(|server| keys::save_session(server, &name, session));
     }
 
     fn set_timer(self, timer: Option<Timer>) {
@@ -251,14 +262,14 @@ impl Publisher {
         let Some((generation, stream)) = opened else {
             return;
         };
-        let server = self.server.get_untracked();
+        let server = self.server.try_get_value();
         let (Some(server), Some(stream)) = (server, stream) else {
             return self.send(PublishEvent::OpenFailed(OpenError::Unreachable));
         };
         let name = self.name.get_untracked();
         let after = match take_over {
             true => Some(ANY_SESSION.to_owned()),
-            false => keys::session_of(&name),
+            false => keys::session_of(&server, &name),
         };
         let after = after.map(|after| format!("?after={}", encode(&after)));
         let path = format!("whip/{}{}", encode(&name), after.unwrap_or_default());
@@ -290,7 +301,7 @@ impl Publisher {
                 Ok(whip) if !self.is_current(generation) => self.on_opened_late(whip),
                 Err(_) if !self.is_current(generation) => {}
                 Ok(whip) => {
-                    keys::save_session(&name, whip.url().as_deref());
+                    self.save_session(whip.url().as_deref());
                     self.resources.update_value(|own| {
                         own.whip = Some(whip);
                         own.lost = None;
@@ -314,7 +325,7 @@ impl Publisher {
         let goes_on = self.phase.try_with_untracked(PublishPhase::is_publishing);
         let is_last = self.resources.try_with_value(|own| own.whip.is_none());
         if goes_on == Some(true) && is_last == Some(true) {
-            keys::save_session(&self.name.get_untracked(), whip.url().as_deref());
+            self.save_session(whip.url().as_deref());
             self.lose(whip);
         }
     }

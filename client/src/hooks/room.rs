@@ -11,13 +11,13 @@ use web_sys::PageTransitionEvent;
 
 use super::room_client::RoomClient;
 use super::room_storage::RoomStorage;
-use super::server::use_server;
 use super::settings::use_settings;
 use super::wake::use_wake;
 use super::window::use_window;
 use crate::rtc::timer::{Timer, wall_ms};
 use crate::state::join::JoinEvent;
 use crate::state::room::{JoinState, Note, Person, Transfer};
+use crate::state::server::Server;
 
 const TICK_MS: f64 = 1_000.0;
 
@@ -41,11 +41,11 @@ struct RoomResources {
     _timer: Timer,
 }
 
-/// Opens the room `name`. Joins as soon as the settings have a server and a name.
-pub(crate) fn use_room(name: String) -> RoomHandle {
-    let (settings, server) = (use_settings(), use_server());
+/// Opens the room `name` of a server. Joins as soon as the settings have a name.
+pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
+    let settings = use_settings();
     let name = name.trim().to_owned();
-    let storage = RoomStorage::open(&name, wall_ms());
+    let storage = RoomStorage::open(&server.base, &name, wall_ms());
     let room = RoomHandle {
         join_state: RwSignal::new(JoinState::Unnamed),
         people: RwSignal::new(Vec::new()),
@@ -54,7 +54,7 @@ pub(crate) fn use_room(name: String) -> RoomHandle {
         me: RwSignal::new(None),
         client: StoredValue::new_local(None),
     };
-    let client = RoomClient::new(name, storage, room);
+    let client = RoomClient::new(server, name, storage, room);
     let weak = Rc::downgrade(&client);
     // The second is of assets/shell.js: the module has let an exception out, or has panicked.
     use_window(&["pagehide", "weir-stopped"], move |event| {
@@ -76,12 +76,11 @@ pub(crate) fn use_room(name: String) -> RoomHandle {
         _timer: timer,
     }));
     effect(move || {
-        let known = server.get().is_some();
         let named = settings.with(|settings| settings.name.is_some());
         let fresh = room
             .join_state
             .with_untracked(|state| *state == JoinState::Unnamed);
-        if known && named && fresh {
+        if named && fresh {
             room.with(|client| client.step(JoinEvent::Join));
         }
     });

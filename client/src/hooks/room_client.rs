@@ -9,13 +9,12 @@ use std::rc::{Rc, Weak};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::conversation::Conversation;
-use shared::signaling::{ClientMessage, ErrorCode, PeerId, PeerKind, VERSION};
+use shared::signaling::{ClientMessage, ErrorCode, PeerId, PeerKind, RoomPassword, VERSION};
 
 use super::files::Files;
 use super::room::RoomHandle;
 use super::room_passwords::{RoomPasswords, use_room_passwords};
 use super::room_storage::RoomStorage;
-use super::server::{ServerChoice, use_server};
 use super::settings::{SavedSettings, use_settings};
 use super::wake::Wake;
 use crate::http::{self, HttpError};
@@ -36,7 +35,7 @@ const CLAIM_EVERY_TICKS: u32 = 5;
 
 pub(crate) struct RoomClient {
     settings: SavedSettings,
-    server: ServerChoice,
+    server: Server,
     /// The name of the room.
     name: String,
     room: RoomHandle,
@@ -63,10 +62,15 @@ pub(crate) struct RoomClient {
 }
 
 impl RoomClient {
-    pub(crate) fn new(name: String, storage: RoomStorage, room: RoomHandle) -> Rc<Self> {
+    pub(crate) fn new(
+        server: Server,
+        name: String,
+        storage: RoomStorage,
+        room: RoomHandle,
+    ) -> Rc<Self> {
         Rc::new_cyclic(|me| Self {
             settings: use_settings(),
-            server: use_server(),
+            server,
             name,
             room,
             storage,
@@ -123,13 +127,17 @@ impl RoomClient {
 
     /// Joins with what was typed as the password of the room.
     pub(crate) fn join_with_password(&self, typed: &str) {
-        self.passwords.save(&self.name, typed);
+        self.passwords.save(&self.server.base, &self.name, typed);
         self.step(JoinEvent::Join);
+    }
+
+    fn password(&self) -> Option<RoomPassword> {
+        self.passwords.get(&self.server.base, &self.name)
     }
 
     /// It joins with a password.
     pub(crate) fn has_password(&self) -> bool {
-        self.passwords.get(&self.name).is_some()
+        self.password().is_some()
     }
 
     pub(crate) fn wake(&self, wake: Wake) {
@@ -202,7 +210,7 @@ impl RoomClient {
                 key: self.storage.key().clone(),
                 kind: PeerKind::Browser,
                 native: true,
-                password: self.passwords.get(&self.name),
+                password: self.password(),
             }),
         }
     }
@@ -216,11 +224,8 @@ impl RoomClient {
     fn open(&self) {
         self.close();
         let attempt = self.attempt.get();
-        let Some(server) = self.server.get_untracked() else {
-            return self.step(JoinEvent::Closed);
-        };
         let me = self.me.clone();
-        let asked = http::post_text(&server.url("api/ice"));
+        let asked = http::post_text(&self.server.url("api/ice"));
         spawn_local(async move {
             let answer = asked.await;
             let client = me.upgrade();
@@ -235,14 +240,14 @@ impl RoomClient {
                     });
                 }
                 // Without an answer the socket fails as well, or the server is an older one.
-                _ => client.open_socket(&server),
+                _ => client.open_socket(),
             }
         });
     }
 
-    fn open_socket(&self, server: &Server) {
+    fn open_socket(&self) {
         let me = self.me.clone();
-        let opened = SignalingSocket::open(&server.socket(), move |event| {
+        let opened = SignalingSocket::open(&self.server.socket(), move |event| {
             if let Some(client) = me.upgrade() {
                 client.on_socket_event(event);
             }

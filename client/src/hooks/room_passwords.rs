@@ -2,9 +2,11 @@
 
 use leptos::prelude::*;
 use shared::signaling::RoomPassword;
-use web_sys::Storage;
 
-/// The context of [`start`]. Rooms and what was typed for them.
+use super::server_storage::session_storage;
+use crate::state::stored_name::stored_as;
+
+/// The context of [`start`]. Names as in [`stored_as`], and what was typed.
 #[derive(Clone, Copy)]
 pub(crate) struct RoomPasswords(StoredValue<Vec<(String, String)>>);
 
@@ -18,39 +20,39 @@ pub(crate) fn use_room_passwords() -> RoomPasswords {
 }
 
 impl RoomPasswords {
-    pub(crate) fn get(self, room: &str) -> Option<RoomPassword> {
+    /// `server`: its address.
+    pub(crate) fn get(self, server: &str, room: &str) -> Option<RoomPassword> {
+        let name = name(server, room);
         let typed = self.0.try_with_value(|all| {
-            let own = all.iter().find(|(name, _)| name == room);
+            let own = all.iter().find(|(other, _)| *other == name);
             own.map(|(_, typed)| typed.clone())
         });
-        let saved = || session()?.get_item(&stored_as(room)).ok().flatten();
+        let saved = || session_storage()?.get_item(&name).ok().flatten();
         let typed = typed.flatten().or_else(saved)?;
         RoomPassword::typed(&typed).ok().flatten()
     }
 
     /// Keeps what was typed, until the tab is closed.
-    pub(crate) fn save(self, room: &str, typed: &str) {
-        self.forget(room);
-        self.0
-            .update_value(|all| all.push((room.to_owned(), typed.to_owned())));
-        if let Some(session) = session() {
-            let _ = session.set_item(&stored_as(room), typed);
+    pub(crate) fn save(self, server: &str, room: &str, typed: &str) {
+        self.forget(server, room);
+        let name = name(server, room);
+        if let Some(session) = session_storage() {
+            let _ = session.set_item(&name, typed);
         }
+        self.0
+            .update_value(|all| all.push((name, typed.to_owned())));
     }
 
-    pub(crate) fn forget(self, room: &str) {
+    pub(crate) fn forget(self, server: &str, room: &str) {
+        let name = name(server, room);
         self.0
-            .update_value(|all| all.retain(|(name, _)| name != room));
-        if let Some(session) = session() {
-            let _ = session.remove_item(&stored_as(room));
+            .update_value(|all| all.retain(|(other, _)| *other != name));
+        if let Some(session) = session_storage() {
+            let _ = session.remove_item(&name);
         }
     }
 }
 
-fn session() -> Option<Storage> {
-    window().session_storage().ok().flatten()
-}
-
-fn stored_as(room: &str) -> String {
-    format!("weir.password.{room}")
+fn name(server: &str, room: &str) -> String {
+    stored_as("password", server, room)
 }

@@ -3,10 +3,9 @@
 use leptos::prelude::window;
 use shared::conversation::Conversation;
 
+use super::room_storage::conversation_name;
+use super::server_storage::stored_names;
 use super::window::storage;
-
-/// Before the room's name, in the browser's local storage.
-pub(crate) const STORAGE_PREFIX: &str = "weir.room.";
 
 #[derive(Clone, PartialEq)]
 pub(crate) struct VisitedRoom {
@@ -16,14 +15,14 @@ pub(crate) struct VisitedRoom {
     at: u64,
 }
 
-/// The rooms with the newest messages first.
-pub(crate) fn visited() -> Vec<VisitedRoom> {
+/// The rooms of a server with the newest messages first.
+pub(crate) fn visited(server: &str) -> Vec<VisitedRoom> {
     let Some(storage) = storage() else {
         return Vec::new();
     };
-    let keys = (0..storage.length().unwrap_or(0)).filter_map(|at| storage.key(at).ok().flatten());
-    let rooms = keys.filter_map(|key| {
-        let name = key.strip_prefix(STORAGE_PREFIX)?.to_owned();
+    let prefix = conversation_name(server, "");
+    let rooms = stored_names(&storage).into_iter().filter_map(|key| {
+        let name = key.strip_prefix(&prefix)?.to_owned();
         let text = storage.get_item(&key).ok().flatten()?;
         let conversation: Conversation = serde_json::from_str(&text).ok()?;
         // One that was only looked at from outside holds nothing.
@@ -41,10 +40,10 @@ pub(crate) fn visited() -> Vec<VisitedRoom> {
 }
 
 /// Forgets a room and its messages, once a person has agreed to `question`.
-pub(crate) fn forget(name: &str, question: &str) -> bool {
+pub(crate) fn forget(server: &str, name: &str, question: &str) -> bool {
     let agreed = window().confirm_with_message(question).unwrap_or(false);
     if let Some(storage) = storage().filter(|_| agreed) {
-        let _ = storage.remove_item(&format!("{STORAGE_PREFIX}{name}"));
+        let _ = storage.remove_item(&conversation_name(server, name));
     }
     agreed
 }

@@ -54,6 +54,14 @@ pub(crate) fn use_title(title: impl Fn() -> String + 'static) {
     });
 }
 
+/// Whether a page of another origin shows this one in a frame.
+pub(crate) fn is_framed_by_others() -> bool {
+    let origin = window().location().origin();
+    // Nothing of a window of another origin can be read.
+    let top = window().top().ok().flatten();
+    top.is_none_or(|top| top.location().origin() != origin)
+}
+
 /// Local storage. `None` when the browser denies it; then nothing is saved.
 pub(crate) fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()

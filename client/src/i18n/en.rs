@@ -194,8 +194,13 @@ pub const TEXT: Text = Text {
             "\"{asked}\" in the address of this page (?server=) is not the address of a server. In use: {used}"
         )
     },
+    other_server: |_, used| format!("This page uses a server that is not its own: {used}"),
+    other_server_off: |asked, used| {
+        format!("This page may not use other servers, such as {asked}. In use: {used}")
+    },
     without_server: "Open this page without it",
     query_overrides: "While ?server= is in the address of this page, it overrides the saved address.",
+    ask_again: "Ask again before other servers are used",
     server_address: "Server address",
     server_hint: "For example http://192.168.1.20:8000. Leave it empty to find the server automatically.",
     bad_address: "This is not a valid address. It should look like http://host:8000.",

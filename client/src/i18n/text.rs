@@ -173,8 +173,12 @@ pub struct Text {
     pub from_origin: &'static str,
     /// Of `?server=`, and of the server in use.
     pub bad_server: fn(&str, &str) -> String,
+    /// The same.
+    pub other_server: fn(&str, &str) -> String,
+    pub other_server_off: fn(&str, &str) -> String,
     pub without_server: &'static str,
     pub query_overrides: &'static str,
+    pub ask_again: &'static str,
     pub server_address: &'static str,
     pub server_hint: &'static str,
     pub bad_address: &'static str,

@@ -183,8 +183,13 @@ pub const TEXT: Text = Text {
     bad_server: |asked, used| {
         format!("此页面地址中的“{asked}”（?server=）不是有效的服务器地址。正在使用：{used}")
     },
+    other_server: |_, used| format!("此页面使用的不是它自己的服务器：{used}"),
+    other_server_off: |asked, used| {
+        format!("此页面不允许使用其他服务器（{asked}）。正在使用：{used}")
+    },
     without_server: "去掉它并重新打开此页面",
     query_overrides: "只要此页面的地址中带有 ?server=，就优先于这里保存的地址。",
+    ask_again: "使用其他服务器前重新询问",
     server_address: "服务器地址",
     server_hint: "例如 http://192.168.1.20:8000。留空则自动查找服务器。",
     bad_address: "这不是有效的地址，应类似 http://host:8000。",

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use crate::components::load_status::NoServer;
 use crate::components::publish_panel::{level_meter, uplink_panel};
 use crate::components::publish_setup::{capture_setup, target_form};
 use crate::components::publish_stage::{capture_notice, publish_stage};
@@ -17,11 +16,13 @@ use crate::hooks::wake_lock::use_wake_lock;
 use crate::hooks::window::use_title;
 use crate::state::publish::PublishPhase;
 use crate::state::route::Route;
+use crate::state::server::Server;
 
-pub(crate) fn go_page(name: Option<String>) -> AnyView {
-    let (language, server) = (use_language(), use_server());
+pub(crate) fn go_page(server: Server, name: Option<String>) -> AnyView {
+    let language = use_language();
     use_title(move || language.publish().title.to_owned());
-    let publisher = use_publisher(name);
+    let publisher = use_publisher(server, name);
+    let server = use_server();
     let publishing = memo(move || publisher.phase.with(PublishPhase::is_publishing));
     let stays_on = use_wake_lock(publishing);
     let side = reactive_view(move || match publishing.get() {
@@ -34,17 +35,12 @@ pub(crate) fn go_page(name: Option<String>) -> AnyView {
         true => language.publish().keep_screen_on.to_owned(),
         false => String::new(),
     });
-    let no_server = reactive_view(move || match server.is_missing() {
-        true => view! { <NoServer /> }.into_any(),
-        false => no_view(),
-    });
     view! {
         <main class="page" id="main">
             <div>
                 <h1>{title}</h1>
                 <p class="quiet small">{intro}</p>
             </div>
-            {no_server}
             <div class="watch">
                 <section class="column">
                     {publish_stage(publisher, language)}

@@ -7,7 +7,6 @@ use crate::components::composer::{composer, use_page_events};
 use crate::components::conversation::{ReadPosition, message_log};
 use crate::components::copy_button::CopyButton;
 use crate::components::files::files;
-use crate::components::load_status::NoServer;
 use crate::components::people::{avatar, people};
 use crate::components::reactive::{
     RoomText, button, click_handler, no_view, reactive_text, reactive_view, room_text,
@@ -21,11 +20,12 @@ use crate::hooks::share_link::room_link;
 use crate::hooks::window::{use_attended, use_title};
 use crate::state::avatar::initials;
 use crate::state::room::JoinState;
+use crate::state::server::Server;
 
-#[component]
-pub(crate) fn Room(name: String) -> impl IntoView {
-    let (language, server) = (use_language(), use_server());
-    let room = use_room(name.clone());
+pub(crate) fn room_page(server: Server, name: String) -> AnyView {
+    let language = use_language();
+    let room = use_room(server, name.clone());
+    let server = use_server();
     let title = name.clone();
     use_title(move || {
         let unread = room.conversation.with(|conversation| conversation.unread());
@@ -36,23 +36,15 @@ pub(crate) fn Room(name: String) -> impl IntoView {
         }
     });
     // The layout of the page, so that a change of the link alone does not render the page again.
-    let layout = memo(move || {
-        if server.is_missing() {
-            "no-server"
-        } else if room.join_state.with(|link| *link == JoinState::Unnamed) {
-            "join"
-        } else {
-            "room"
-        }
-    });
+    let is_unnamed = memo(move || room.join_state.with(|link| *link == JoinState::Unnamed));
     let read_position = ReadPosition::new(room, use_attended());
     let dragging = RwSignal::new(false);
     use_page_events(room, read_position, dragging);
-    reactive_view(move || match layout.get() {
-        "no-server" => view! { <main class="page narrow" id="main"><NoServer /></main> }.into_any(),
-        "join" => join_view(language, room, &name),
-        _ => room_view(language, server, room, &name, read_position, dragging),
+    reactive_view(move || match is_unnamed.get() {
+        true => join_view(language, room, &name),
+        false => room_view(language, server, room, &name, read_position, dragging),
     })
+    .into_any()
 }
 
 fn join_view(language: Language, room: RoomHandle, name: &str) -> AnyView {

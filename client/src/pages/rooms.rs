@@ -14,9 +14,10 @@ use crate::hooks::visited::{VisitedRoom, forget, visited};
 use crate::hooks::window::use_title;
 use crate::state::room_name::random_room_name;
 use crate::state::route::Route;
+use crate::state::server::Server;
 
-#[component]
-pub(crate) fn Rooms() -> impl IntoView {
+pub(crate) fn rooms_page(server: Server) -> AnyView {
+    let server = StoredValue::new(server.base);
     let (settings, passwords) = (use_settings(), use_room_passwords());
     let language = use_language();
     use_title(move || language.common().rooms.to_owned());
@@ -35,6 +36,7 @@ pub(crate) fn Rooms() -> impl IntoView {
     });
     let password = RwSignal::new(String::new());
     let wrong = RwSignal::new(None::<RoomText>);
+    let visited = move || server.with_value(|server| visited(server));
     let rooms = RwSignal::new(visited());
     let join = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
@@ -54,7 +56,8 @@ pub(crate) fn Rooms() -> impl IntoView {
         wrong.set(problem);
         if problem.is_none() {
             settings.update(|settings| settings.name = Some(name.to_owned()));
-            passwords.save(room, &password.get_untracked());
+            let password = password.get_untracked();
+            server.with_value(|server| passwords.save(server, room, &password));
             go(&Route::Room(room.to_owned()));
         }
     };
@@ -105,8 +108,10 @@ pub(crate) fn Rooms() -> impl IntoView {
                     }
                 });
                 let delete_room = move || {
-                    if forget(&name, &(language.room().confirm_delete)(&name)) {
-                        passwords.forget(&name);
+                    let question = (language.room().confirm_delete)(&name);
+                    let server = server.get_value();
+                    if forget(&server, &name, &question) {
+                        passwords.forget(&server, &name);
                         rooms.set(visited());
                     }
                 };
@@ -142,6 +147,7 @@ pub(crate) fn Rooms() -> impl IntoView {
             </section>
         </main>
     }
+    .into_any()
 }
 
 /// Random, so that the generated name cannot be guessed.

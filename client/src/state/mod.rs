@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`route`] | which page an address names, and the address of a page |
 //! | [`server`] | which server to talk to, and why that one |
+//! | [`trust`] | which servers may have what is a person's own |
+//! | [`stored_name`] | the names of what the browser keeps by server |
 //! | [`settings`] | the user's settings, as they are saved |
 //! | [`session`] | when a player connects, restarts ICE, waits and gives up |
 //! | [`publish`] | when a publisher asks for a camera, connects, recovers and gives up |
@@ -62,8 +64,10 @@ pub mod session;
 pub mod settings;
 pub mod stall;
 pub mod stats;
+pub mod stored_name;
 pub mod taps;
 pub mod transfers;
+pub mod trust;
 pub mod uplink;
 pub mod visits;
 pub mod wake;

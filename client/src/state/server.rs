@@ -25,9 +25,11 @@ pub struct Server {
 
 /// `config.json` beside the bundle. An empty or absent URL is ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct ConfigFile {
-    #[serde(default)]
     pub server: Option<String>,
+    /// `?server=` is switched off.
+    pub ignore_server_query: bool,
 }
 
 impl Server {

@@ -11,6 +11,8 @@ pub struct Settings {
     pub server: Option<String>,
     /// ICE servers to use instead of the server's. Empty: use the server's.
     pub ice_servers: Vec<IceServer>,
+    /// Origins of other servers that the person has agreed to use.
+    pub agreed: Vec<String>,
     /// `en` or `zh`. Absent: the browser's language.
     pub language: Option<String>,
     /// 0.0 to 1.0.
@@ -27,6 +29,7 @@ impl Default for Settings {
         Self {
             server: None,
             ice_servers: Vec::new(),
+            agreed: Vec::new(),
             language: None,
             volume: 1.0,
             muted: false,
@@ -57,6 +60,7 @@ impl Settings {
         let Self {
             server,
             ice_servers,
+            agreed,
             language,
             volume,
             muted,
@@ -65,6 +69,7 @@ impl Settings {
         } = &mut self;
         change(server, &before.server, &after.server);
         change(ice_servers, &before.ice_servers, &after.ice_servers);
+        change(agreed, &before.agreed, &after.agreed);
         change(language, &before.language, &after.language);
         change(volume, &before.volume, &after.volume);
         change(muted, &before.muted, &after.muted);
@@ -138,6 +143,7 @@ mod tests {
         let settings = Settings {
             server: Some("http://h".into()),
             ice_servers: parse_ice("stun:a:3478\nturn:b u p").expect("both lines are well formed"),
+            agreed: vec!["https://other".into()],
             language: Some("zh".into()),
             volume: 0.4,
             muted: true,

@@ -28,6 +28,7 @@ mod levels;
 mod live;
 mod many_files;
 mod odd_files;
+mod other_server;
 mod pages;
 mod player;
 mod refused_pages;

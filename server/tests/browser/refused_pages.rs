@@ -10,11 +10,15 @@ use testkit::site::Site;
 use crate::front::Front;
 use crate::server;
 
-/// Opens a room at this address; the first time a name is entered, which the page keeps.
+/// Opens a room at this address; the first time a foreign server is agreed to and a name is entered, which the page keeps.
 async fn enter(browser: &TestBrowser, url: &str) {
     browser.open(url).await;
-    let asks = "document.querySelector('#name') ? 'yes' : document.querySelector('[data-state=refused], main.room[data-link=joined]') && 'no'";
+    let asks = "document.querySelector('#name, #trust-server') ? 'yes' : document.querySelector('[data-state=refused], main.room[data-link=joined]') && 'no'";
     if browser.until("the page of the room", asks).await == "yes" {
+        let is_foreign = "return !!document.querySelector('#trust-server')";
+        if browser.run(is_foreign).await == true {
+            browser.click("#trust-server").await;
+        }
         browser.fill("#name", "Ann").await;
         browser.click("#join").await;
     }

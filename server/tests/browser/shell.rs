@@ -197,7 +197,10 @@ async fn a_client_that_has_stopped_says_so_saves_the_conversation_and_can_be_rel
         let room = format!("stopped-{at}");
         join(&browser, &server, &room, &name).await;
         for (what, fault) in FAULTS {
-            let saved = format!("!!localStorage.getItem('weir.room.{room}')?.includes('{what}')");
+            let saved = format!(
+                "!!localStorage.getItem('weir room {} {room}')?.includes('{what}')",
+                server.url
+            );
             browser
                 .until("its own line is there", "document.querySelector('#rename')")
                 .await;

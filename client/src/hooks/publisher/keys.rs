@@ -1,24 +1,25 @@
 //! Keys and sessions, kept for this tab alone: a reload goes on, and others who use the browser do not find them.
 
 use leptos::prelude::*;
-use web_sys::Storage;
 
+use crate::hooks::server_storage::session_storage;
 use crate::state::route::{Route, query};
+use crate::state::server::Server;
+use crate::state::stored_name::stored_as;
 
-fn storage() -> Option<Storage> {
-    window().session_storage().ok().flatten()
+const KEY: &str = "stream-key";
+const SESSION: &str = "session";
+
+fn read(what: &str, server: &Server, stream: &str) -> Option<String> {
+    let name = stored_as(what, &server.base, stream);
+    session_storage()?.get_item(&name).ok().flatten()
 }
 
-fn read(what: &str, stream: &str) -> Option<String> {
-    storage()?
-        .get_item(&format!("weir-{what}-{stream}"))
-        .ok()
-        .flatten()
-}
-
-fn write(what: &str, stream: &str, value: Option<&str>) {
-    let Some(storage) = storage() else { return };
-    let name = format!("weir-{what}-{stream}");
+fn write(what: &str, server: &Server, stream: &str, value: Option<&str>) {
+    let Some(storage) = session_storage() else {
+        return;
+    };
+    let name = stored_as(what, &server.base, stream);
     // A browser that saves nothing asks again after a reload.
     let _ = match value {
         Some(value) => storage.set_item(&name, value),
@@ -27,13 +28,13 @@ fn write(what: &str, stream: &str, value: Option<&str>) {
 }
 
 /// The key of a stream: of the address, which is then taken away from there, so that it is neither bookmarked nor seen by viewers of the screen.
-pub(super) fn key_of(stream: &str) -> String {
+pub(super) fn key_of(server: &Server, stream: &str) -> String {
     let hash = window().location().hash().unwrap_or_default();
     let asked = hash
         .split_once('?')
         .and_then(|(_, search)| query(search, "key"));
     if let Some(key) = asked {
-        save_key(stream, &key);
+        save_key(server, stream, &key);
         let bare = Route::parse(&hash).to_string();
         let replaced = window().history().and_then(|history| {
             // Its number, which `navigation` has given it.
@@ -44,18 +45,18 @@ pub(super) fn key_of(stream: &str) -> String {
         let _ = replaced;
         return key;
     }
-    read("key", stream).unwrap_or_default()
+    read(KEY, server, stream).unwrap_or_default()
 }
 
-pub(super) fn save_key(stream: &str, key: &str) {
-    write("key", stream, Some(key));
+pub(super) fn save_key(server: &Server, stream: &str, key: &str) {
+    write(KEY, server, stream, Some(key));
 }
 
 /// The session that this tab had last, unless it was ended: the next one takes its place.
-pub(super) fn session_of(stream: &str) -> Option<String> {
-    read("session", stream)
+pub(super) fn session_of(server: &Server, stream: &str) -> Option<String> {
+    read(SESSION, server, stream)
 }
 
-pub(super) fn save_session(stream: &str, session: Option<&str>) {
-    write("session", stream, session);
+pub(super) fn save_session(server: &Server, stream: &str, session: Option<&str>) {
+    write(SESSION, server, stream, session);
 }

@@ -66,7 +66,7 @@ impl RoomClient {
             };
             let mesh = Mesh::new(
                 id.clone(),
-                ice::ice_provider(self.settings, self.server),
+                ice::ice_provider(self.settings, &self.server),
                 Box::new(on),
             );
             self.mesh.replace(Some(Rc::new(mesh)));

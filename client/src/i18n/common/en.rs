@@ -18,6 +18,11 @@ pub const TEXT: Common = Common {
     no_server: "No server yet",
     no_server_text: "This page was not opened from a Weir server. Enter the address of one.",
     change_server: "Change the server address",
+    use_foreign: "Use another server?",
+    use_foreign_text: "The link to this page names this server, which is not the page's own. It will get your name and what you publish, and learn who is in a room with you. Continue only if you trust its operator.",
+    use_server: "Use this server",
+    framed: "Weir does not open this page inside another website.",
+    open_in_tab: "Open in a new tab",
     colon: ": ",
     comma: ", ",
 };

@@ -22,6 +22,11 @@ pub struct Common {
     pub no_server: &'static str,
     pub no_server_text: &'static str,
     pub change_server: &'static str,
+    pub use_foreign: &'static str,
+    pub use_foreign_text: &'static str,
+    pub use_server: &'static str,
+    pub framed: &'static str,
+    pub open_in_tab: &'static str,
     /// Between a label and its value.
     pub colon: &'static str,
     /// Between the items of a list.

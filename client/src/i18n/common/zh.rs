@@ -18,6 +18,11 @@ pub const TEXT: Common = Common {
     no_server: "还没有服务器",
     no_server_text: "此页面不是从 Weir 服务器打开的，请填写服务器的地址。",
     change_server: "更改服务器地址",
+    use_foreign: "使用其他服务器？",
+    use_foreign_text: "打开此页面的链接指定了这台服务器，它不是此页面自己的服务器。它会得到您的名字和您发布的内容，并知道谁和您在同一个房间。请仅在信任其管理者时继续。",
+    use_server: "使用这台服务器",
+    framed: "Weir 不会在其他网站内打开此页面。",
+    open_in_tab: "在新标签页中打开",
     colon: "：",
     comma: "、",
 };

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::Health;
 
-use crate::components::reactive::{no_view, reactive_view};
+use crate::components::reactive::{button, no_view, reactive_text, reactive_view};
 use crate::hooks::derived::memo;
 use crate::hooks::language::use_language;
 use crate::hooks::server::use_server;
@@ -70,6 +70,16 @@ pub(super) fn ServerSettings() -> impl IntoView {
             Source::Origin => "origin",
         })
     };
+    let has_agreed = memo(move || settings.with(|settings| !settings.agreed.is_empty()));
+    let ask_again = reactive_view(move || match has_agreed.get() {
+        true => {
+            let label = reactive_text(move || language.text().ask_again.to_owned());
+            button("link", "ask-again", label, move || {
+                settings.update(|settings| settings.agreed.clear())
+            })
+        }
+        false => no_view(),
+    });
     let mixed = memo(move || {
         let secure = window()
             .location()
@@ -162,6 +172,7 @@ pub(super) fn ServerSettings() -> impl IntoView {
             <p class="small quiet" id="server-hint">{language.localized(|text| text.server_hint)}</p>
             {notice(by_query, |text| text.query_overrides)}
             {notice(mixed, |text| text.mixed_content)}
+            {ask_again}
             <div class="row">
                 <button class="button" type="submit" id="save-server">{language.localized(|text| text.save)}</button>
                 <button class="button plain" type="button" id="test-server" on:click=test>{language.localized(|text| text.test)}</button>
