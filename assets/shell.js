@@ -1,13 +1,13 @@
 // What the page says while its WebAssembly module is not running: why it does not start, and that it has stopped.
 // Plain script for every browser. Without it (scripts may be blocked), weir.css shows a sentence after 12 s.
 (function () {
-  // A module with a table of references, the newest feature that the client uses: Chrome 96, Firefox 79, Safari 15.
-  // What the policy of the server's page permits, WebAssembly and nothing else of eval, is known to Chrome 97, Safari 16.
+  // A module with a table of references: Chrome 96, Firefox 79, Safari 15. Newer are `wasm-unsafe-eval` in a policy (Chrome 97, Safari 16) and
+  // AbortSignal.timeout (Chrome 103, Firefox 100, Safari 16).
   var REFERENCES = [0, 97, 115, 109, 1, 0, 0, 0, 4, 4, 1, 111, 0, 0];
 
   function isTooOld() {
     try {
-      return !("noModule" in document.createElement("script")) || !WebAssembly.validate(new Uint8Array(REFERENCES));
+      return !("noModule" in document.createElement("script")) || !AbortSignal.timeout || !WebAssembly.validate(new Uint8Array(REFERENCES));
     } catch (error) {
       return true;
     }
@@ -62,8 +62,8 @@
   // The server gives up a session without a connection after 5 s.
   var MAX_AGE_MS = 4000;
 
-  // Opens the session of a stream while the module is loaded; client/src/rtc/early_session.rs takes it over. Only what is common: in all other cases
-  // the client opens it. It does not connect before the client begins: pictures would take the line from the module.
+  // Opens the session of a stream while the module is loaded; client/src/rtc/early_session.rs takes it over. Only for the page's own server and default
+  // settings: in all other cases the client opens it. It does not connect before the client begins: pictures would take the line from the module.
   function openEarly(name) {
     var saved = JSON.parse(localStorage.getItem("weir")) || {};
     if (saved.server || (saved.ice_servers || []).length) return;
@@ -71,8 +71,17 @@
     var begun = new Promise(function (resolve) {
       session.begin = resolve;
     });
-    var started;
-    session.opened = fetch("/api/streams/" + name)
+    session.discard = function () {
+      session.discarded = true;
+      session.begin();
+    };
+    // Who goes elsewhere before the client runs does not watch.
+    addEventListener("hashchange", function () {
+      if (window.weirSession === session) session.discard();
+    }, { once: true });
+    var answered;
+    var signal = AbortSignal.timeout(MAX_AGE_MS);
+    session.opened = fetch("/api/streams/" + name, { signal: signal })
       .then(function (response) {
         return response.json();
       })
@@ -99,36 +108,38 @@
         return session.connection.setLocalDescription({ type: "offer", sdp: session.offer });
       })
       .then(function () {
-        started = performance.now();
+        if (session.discarded) throw session;
         return fetch(session.endpoint, {
           method: "POST",
           headers: { "content-type": "application/sdp" },
           body: session.offer,
-          signal: AbortSignal.timeout(8000),
+          signal: signal,
         });
       })
       .then(function (response) {
         if (!response.ok) throw response;
+        answered = performance.now();
         session.url = new URL(response.headers.get("location"), response.url).href;
         session.etag = response.headers.get("etag");
         return Promise.all([response.text(), begun]);
       })
       .then(function (found) {
-        if (performance.now() > started + MAX_AGE_MS) throw found;
+        if (session.discarded || performance.now() > answered + MAX_AGE_MS) throw found;
         return session.connection.setRemoteDescription({ type: "answer", sdp: found[0] });
       })
       .then(function () {
         return true;
       }, function () {
         if (session.connection) session.connection.close();
+        if (session.url) fetch(session.url, { method: "DELETE", keepalive: true }).catch(function () {});
         return false;
       });
   }
 
-  var watched = /^#\/watch\/([^?\/]+)/.exec(location.hash);
+  var watched = /^#\/watch\/([\w.~%-]+)$/.exec(location.hash);
   try {
     // If the server is elsewhere, the client asks there.
-    if (watched && !/[?&]server=/.test(location.search)) openEarly(watched[1]);
+    if (watched && !isTooOld() && !/[?&]server=/.test(location.search)) openEarly(watched[1]);
   } catch (error) {
     // A browser that lacks something, or denies storage.
   }

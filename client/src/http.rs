@@ -130,7 +130,7 @@ pub async fn get_json<T: DeserializeOwned>(url: &str) -> Result<T, HttpError> {
     serde_json::from_str(&text).map_err(|_| HttpError::Unreadable)
 }
 
-/// What the server says.
+/// The body of a response, pending.
 pub type TextAnswer = Pin<Box<dyn Future<Output = Result<String, HttpError>>>>;
 
 /// `GET` of text.

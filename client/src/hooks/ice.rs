@@ -47,7 +47,14 @@ pub(crate) fn ice_provider(settings: SavedSettings, server: &Server) -> IceProvi
 
 /// Asks for the server's ICE servers as its rooms will be asked, with the origin of the page: a refusal says which flag permits it.
 pub(crate) async fn request_config(server: &Server) -> Result<IceConfig, HttpError> {
-    let text = http::post_text(&server.url("api/ice")).await?;
+    let url = server.url("api/ice");
+    let text = match http::post_text(&url).await {
+        // An older server answers GET alone.
+        Err(HttpError::Status { status: 405, .. } | HttpError::Unreadable) => {
+            http::get_text(&url).await?
+        }
+        answer => answer?,
+    };
     serde_json::from_str(&text).map_err(|_| HttpError::Unreadable)
 }
 
@@ -55,7 +62,7 @@ pub(crate) async fn request_config(server: &Server) -> Result<IceConfig, HttpErr
 pub(crate) fn media_servers(settings: SavedSettings, server: &Server, relays: bool) -> IceServers {
     let own = settings.with_untracked(|settings| settings.ice_servers.clone());
     let url = server.url("api/ice");
-    // Every page may watch. index.html has asked by this method already.
+    // Every page may watch.
     let request = own.is_empty().then(|| http::get_text(&url));
     Box::pin(async move {
         let Some(request) = request else { return own };

@@ -226,21 +226,15 @@ impl Player {
         };
         let relays = self.phase.with_untracked(|phase| *phase == no_path);
         let description = server.url(&format!("api/streams/{}", encode(&self.name.get_value())));
-        let early = EarlySession::take();
+        let early = EarlySession::take().and_then(|early| early.at(&endpoint));
         spawn_local(async move {
             if let Some(early) = early {
-                let is_wanted = early.is_at(&endpoint);
-                let on_event = move |event| {
-                    if is_wanted {
-                        self.on_media_event(generation, event);
-                    }
-                };
-                // The drop ends a session that is not wanted.
+                let on_event = move |event| self.on_media_event(generation, event);
                 let taken = WhepSession::take_over(early, on_event).await;
                 if !self.is_current(generation) {
                     return;
                 }
-                if let Some(whep) = taken.filter(|_| is_wanted) {
+                if let Some(whep) = taken {
                     return self.on_opened(whep);
                 }
             }

@@ -34,9 +34,13 @@ impl EarlySession {
         session.is_object().then_some(Self(session))
     }
 
-    /// Whether this is where its offer is posted.
-    pub fn is_at(&self, endpoint: &str) -> bool {
-        self.text("endpoint").as_deref() == Some(endpoint)
+    /// It, if this is where its offer is posted; else it ends: another stream is wanted.
+    pub fn at(self, endpoint: &str) -> Option<Self> {
+        if self.text("endpoint").as_deref() == Some(endpoint) {
+            return Some(self);
+        }
+        let _ = super::dynamic::call(&self.0, "discard", &[]);
+        None
     }
 
     /// `None` when it could not be opened.

@@ -24,7 +24,7 @@ pub fn hue(id: &str) -> u32 {
     bits(id, 0) % 360
 }
 
-/// The cells of a symmetric grid of 5 by 5, as the path of an SVG. Who takes the name of another has another one.
+/// The cells of a symmetric grid of 5 by 5, as the path of an SVG. Two ids have the same one by chance once in 32,768; a person who searches for a key finds one.
 pub fn identicon(id: &str) -> String {
     let cells = bits(id, 4);
     let mut path = String::new();
