@@ -66,6 +66,8 @@ const ATTACK: &[&str] = &[
     // Pages of other sites.
     "other_sites::",
     "refused_pages::",
+    "other_server::",
+    "names_that_look_the_same_are_not_in_a_room_together",
     // Clients behind proxies.
     "http::proxies::",
     "behind_proxies::",
