@@ -240,12 +240,7 @@ impl Playhead {
             {
                 fetched = cursor.fetch(index, now);
             }
-            if let Fetched::Withdrawn = fetched {
-                return Err(Step::Withdrawn(slot));
-            }
-            if let Some(track) = cursor.changes_to() {
-                self.keyframe_wanted = Some(track);
-            }
+            let mut keyframe_wanted = cursor.changes_to();
             match fetched {
                 Fetched::Unit(place) => {
                     if earliest.is_none_or(|(_, other)| place < other) {
@@ -255,7 +250,7 @@ impl Playhead {
                 Fetched::NotYet | Fetched::Evicted(_) => {
                     // Else it might wait for ever.
                     if cursor.awaits_keyframe() {
-                        self.keyframe_wanted = Some(cursor.track);
+                        keyframe_wanted = Some(cursor.track);
                     }
                 }
                 Fetched::Load(want) => {
@@ -264,8 +259,10 @@ impl Playhead {
                         load = Some(want);
                     }
                 }
-                Fetched::End | Fetched::Withdrawn => ended += 1,
+                Fetched::Withdrawn => return Err(Step::Withdrawn(slot)),
+                Fetched::End => ended += 1,
             }
+            self.keyframe_wanted = keyframe_wanted.or(self.keyframe_wanted);
         }
         let loaded_first =
             |(_, place): &(usize, Place)| load.is_none_or(|want| *place <= want.place);
