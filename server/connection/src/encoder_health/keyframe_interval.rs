@@ -6,17 +6,23 @@ use media::time::MediaTime;
 const LIMIT: i64 = 4_000_000;
 /// In microseconds. A keyframe that comes later was not made for the request.
 const PROMPT: i64 = 750_000;
+/// In microseconds. So long after a prompt keyframe the encoder is asked again: the first one may have come by chance.
+const AGAIN: i64 = 1_000_000;
 
 /// Browsers make a keyframe when one is needed, and none otherwise. Others offer `nack pli` and answer no request, as OBS does: so an encoder is asked once
-/// its keyframe is older than [`LIMIT`], until it has answered.
+/// its keyframe is older than [`LIMIT`], until it has answered twice.
 #[derive(Debug)]
 pub(super) struct KeyframeInterval {
     /// `nack pli` was negotiated.
     takes_requests: bool,
-    /// It has made a keyframe when it was asked.
+    /// It has made a keyframe when it was asked once.
+    may_answer: bool,
+    /// And a second time.
     answers: bool,
     newest: Option<MediaTime>,
     asked: Option<MediaTime>,
+    /// No picture has come since it was asked.
+    is_first: bool,
     /// The request has not been sent yet.
     is_wanted: bool,
     is_long: bool,
@@ -26,9 +32,11 @@ impl KeyframeInterval {
     pub(super) fn new(takes_requests: bool) -> Self {
         Self {
             takes_requests,
+            may_answer: false,
             answers: false,
             newest: None,
             asked: None,
+            is_first: false,
             is_wanted: false,
             is_long: false,
         }
@@ -52,17 +60,30 @@ impl KeyframeInterval {
     }
 
     fn follow(&mut self, time: MediaTime, age: i64, keyframe: bool) {
-        if age <= LIMIT {
-            self.is_long &= !keyframe;
+        let Some(asked) = self.asked else {
+            let limit = if self.may_answer { AGAIN } else { LIMIT };
+            if keyframe || !self.takes_requests {
+                self.is_long = age > LIMIT || (self.is_long && !keyframe);
+            } else if age > limit {
+                (self.asked, self.is_wanted, self.is_first) = (Some(time), true, true);
+            }
             return;
-        }
-        let waited = self.asked.map(|asked| time.micros_since(asked));
-        if keyframe && waited.is_some_and(|waited| waited <= PROMPT) {
-            (self.answers, self.is_long) = (true, false);
-        } else if keyframe || !self.takes_requests || waited.is_some_and(|waited| waited > PROMPT) {
-            self.is_long = true;
-        } else if waited.is_none() {
-            (self.asked, self.is_wanted) = (Some(time), true);
+        };
+        // Pictures may be further apart than that.
+        let is_prompt = time.micros_since(asked) <= PROMPT || self.is_first;
+        self.is_first = false;
+        match (keyframe, is_prompt) {
+            (true, true) if self.may_answer => (self.answers, self.is_long) = (true, false),
+            (true, true) => self.may_answer = true,
+            (true, false) => self.is_long = age > LIMIT,
+            (false, true) => {}
+            (false, false) => {
+                self.is_long = true;
+                // The prompt keyframe came by chance, or a request was lost: it is asked as at first.
+                if std::mem::take(&mut self.may_answer) {
+                    self.asked = None;
+                }
+            }
         }
     }
 
@@ -80,13 +101,14 @@ impl KeyframeInterval {
 mod tests {
     use super::*;
 
-    /// 25 pictures a second.
+    /// In milliseconds, of 25 pictures a second.
     const PICTURE: i64 = 40;
 
     /// Shows pictures up to a time in milliseconds, with a keyframe every `gop`, and so long after each request.
     struct Encoder {
         interval: KeyframeInterval,
         now: i64,
+        picture: i64,
         gop: i64,
         answers_after: Option<i64>,
         due: Option<i64>,
@@ -98,6 +120,7 @@ mod tests {
             Self {
                 interval: KeyframeInterval::new(takes_requests),
                 now: 0,
+                picture: PICTURE,
                 gop,
                 answers_after,
                 due: None,
@@ -110,7 +133,7 @@ mod tests {
             let mut is_long = false;
             while self.now < until {
                 let keyframe =
-                    self.now % self.gop == 0 || self.due.is_some_and(|at| at <= self.now);
+                    self.now % self.gop < self.picture || self.due.is_some_and(|at| at <= self.now);
                 if keyframe {
                     self.due = None;
                 }
@@ -118,10 +141,11 @@ mod tests {
                     .on_picture(MediaTime(1_000 * self.now), keyframe);
                 if self.interval.take_wanted() {
                     self.asked += 1;
-                    self.due = self.answers_after.map(|after| self.now + after);
+                    let answer = self.answers_after.map(|after| self.now + after);
+                    self.due = answer.or(self.due);
                 }
                 is_long |= self.interval.is_long();
-                self.now += PICTURE;
+                self.now += self.picture;
             }
             is_long
         }
@@ -148,12 +172,57 @@ mod tests {
     }
 
     #[test]
-    fn who_answers_a_request_is_asked_once_and_may_send_none_for_ever() {
+    fn who_answers_two_requests_is_asked_no_more_and_may_send_none_for_ever() {
         for after in [40, 400] {
             let mut encoder = Encoder::new(true, i64::MAX, Some(after));
             assert!(!encoder.is_long_until(60_000), "{after}");
-            assert_eq!(encoder.asked, 1);
+            assert_eq!(encoder.asked, 2);
         }
+    }
+
+    #[test]
+    fn who_answers_with_the_next_of_one_picture_a_second_answers() {
+        let mut encoder = Encoder::new(true, i64::MAX, Some(1_000));
+        encoder.picture = 1_000;
+        assert!(!encoder.is_long_until(60_000));
+        assert_eq!(encoder.asked, 2);
+        encoder = Encoder::new(true, 10_000, None);
+        encoder.picture = 1_000;
+        encoder.is_long_until(12_000);
+        assert!(encoder.interval.is_long());
+    }
+
+    #[test]
+    fn keyframes_that_follow_a_request_by_chance_are_no_answers() {
+        for gop in [4_160, 4_500, 4_700] {
+            let mut encoder = Encoder::new(true, gop, None);
+            assert!(!encoder.is_long_until(gop + 1_000), "{gop}");
+            for seconds in 7..60 {
+                encoder.is_long_until(1_000 * seconds);
+                assert!(encoder.interval.is_long(), "{gop} {seconds}");
+            }
+        }
+        let mut cut = Encoder::new(true, 8_000, None);
+        cut.is_long_until(PICTURE);
+        cut.due = Some(4_240);
+        assert!(!cut.is_long_until(5_000));
+        assert!(cut.is_long_until(7_000));
+        // The keyframe at 8 s comes less than 4 s after the cut.
+        for seconds in 13..60 {
+            cut.is_long_until(1_000 * seconds);
+            assert!(cut.interval.is_long(), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_was_lost_silences_nobody_who_answers() {
+        let mut encoder = Encoder::new(true, i64::MAX, Some(40));
+        encoder.is_long_until(4_200);
+        encoder.answers_after = None;
+        assert!(encoder.is_long_until(7_000));
+        encoder.answers_after = Some(40);
+        encoder.is_long_until(12_000);
+        assert!(!encoder.is_long_until(60_000));
     }
 
     #[test]
