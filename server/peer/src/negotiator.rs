@@ -110,11 +110,13 @@ impl Negotiator {
                     return Ok(());
                 }
             }
-            OfferAction::Answer if self.waiting.is_some() => {
-                self.waiting = Some((sdp, Instant::now() + OFFER_WAIT));
-                return Ok(());
+            OfferAction::Answer => {
+                if let Some((waiting, _)) = &mut self.waiting {
+                    // It keeps its deadline: offers that go on coming would put it off for ever.
+                    *waiting = sdp;
+                    return Ok(());
+                }
             }
-            OfferAction::Answer => {}
         }
         self.answer(sdp).await
     }
