@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use media::error::MediaError;
 use media::probe::Probe;
 use media::source::Input;
+use rustix::io::Errno;
 
 pub use self::process::COMMAND;
 pub use self::serve::serve;
@@ -91,7 +92,8 @@ impl Helpers {
     fn request(&self, request: &Request) -> Result<Option<Reply>, MediaError> {
         let deadline = Instant::now() + self.deadline;
         let no_answer = || MediaError::NoAnswer(request.path().to_owned());
-        for _ in 0..ATTEMPTS {
+        let mut has_been_ready = false;
+        for attempt in 1..=ATTEMPTS {
             let Some(mut helper) = self.take() else {
                 return match self.can_start() {
                     Some(false) => Ok(None),
@@ -114,13 +116,17 @@ impl Helpers {
                 }
                 Err(error) => error,
             };
-            let was_ready = helper.is_ready();
+            has_been_ready |= helper.is_ready();
             processes.ending.push(helper.kill());
             if error.kind() == ErrorKind::TimedOut {
                 return Err(no_answer());
             }
-            if !was_ready {
+            if attempt == ATTEMPTS && !has_been_ready {
                 processes.has_no_program(&error);
+                return match processes.can_start {
+                    Some(false) => Ok(None),
+                    _ => Err(no_answer()),
+                };
             }
         }
         Err(MediaError::Crashed(request.path().to_owned()))
@@ -143,7 +149,12 @@ impl Helpers {
             None => match Helper::start(&self.program) {
                 Ok(helper) => helper,
                 Err(error) => {
-                    processes.has_no_program(&error);
+                    match is_for_good(&error) {
+                        true => processes.has_no_program(&error),
+                        false => {
+                            tracing::warn!(%error, "no process can be started now to read a file")
+                        }
+                    }
                     return None;
                 }
             },
@@ -154,7 +165,7 @@ impl Helpers {
 }
 
 impl Processes {
-    /// A process could not be started, or is no helper. If none has been one yet, none will be.
+    /// The program cannot be started, or is no helper. If no process has been one yet, none will be.
     fn has_no_program(&mut self, error: &io::Error) {
         match self.can_start {
             Some(true) => {
@@ -173,10 +184,19 @@ impl Processes {
     }
 }
 
+/// Whether the program cannot be started later either: others are short of something, such as files or memory.
+fn is_for_good(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::PermissionDenied
+    ) || error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error())
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
 
     use super::*;
 
@@ -188,8 +208,11 @@ mod tests {
     fn program(script: &str) -> (tempfile::TempDir, Helpers) {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("helper");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        // Written here, it could be open in a process that another test starts, and not be started itself (ETXTBSY).
+        let mut write = Command::new("/bin/sh");
+        write.args(["-c", "printf %s \"$1\" > \"$0\" && chmod 700 \"$0\""]);
+        let script = format!("#!/bin/sh\n{script}\n");
+        assert!(write.arg(&program).arg(script).status().unwrap().success());
         let helpers = Helpers {
             deadline: Duration::from_millis(500),
             ..Helpers::new(program)
@@ -275,6 +298,43 @@ mod tests {
             let missing = helpers.probe(Path::new("/nonexistent.mp4")).unwrap_err();
             assert!(matches!(missing, MediaError::Missing(_)), "{missing}");
         }
+    }
+
+    #[test]
+    fn a_process_that_cannot_be_started_now_is_no_reason_to_read_files_without_one() {
+        let (folder, mut helpers) = helpers("exit 1");
+        helpers.deadline = DEADLINE;
+        let program = folder.path().join("helper");
+        // Who writes to a program keeps it from being started (ETXTBSY).
+        let writing = fs::OpenOptions::new().append(true).open(&program).unwrap();
+        for _ in 0..ATTEMPTS {
+            let error = helpers.probe(Path::new("a.mp4")).unwrap_err();
+            assert!(matches!(error, MediaError::NoAnswer(_)), "{error}");
+            assert_eq!(helpers.can_start(), None);
+        }
+        drop(writing);
+        let began = Instant::now();
+        while helpers.can_start().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(30));
+            assert!(helpers.probe(Path::new("a.mp4")).is_err());
+        }
+        assert_eq!(helpers.can_start(), Some(true));
+        // Nor is it later.
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o600)).unwrap();
+        let error = helpers.probe(Path::new("a.mp4")).unwrap_err();
+        assert!(matches!(error, MediaError::NoAnswer(_)), "{error}");
+        assert_eq!(helpers.can_start(), Some(true));
+    }
+
+    #[test]
+    fn a_process_that_ends_at_once_is_no_reason_unless_all_do() {
+        let ends_at_first = "[ -e \"$0.seen\" ] || { : > \"$0.seen\"; exit 1; }";
+        let (_folder, mut helpers) =
+            program(&format!("{ends_at_first}\nprintf 'r\\000\\000\\000\\000'"));
+        helpers.deadline = DEADLINE;
+        let error = helpers.probe(Path::new("a.mp4")).unwrap_err();
+        assert!(matches!(error, MediaError::Crashed(_)), "{error}");
+        assert_eq!(helpers.can_start(), Some(true));
     }
 
     #[test]
