@@ -115,9 +115,19 @@ impl Room {
         self.members.is_empty()
     }
 
-    /// No member has a socket: every member is away, or there is none.
-    pub fn is_everyone_away(&self) -> bool {
-        self.members.iter().all(|member| member.socket().is_none())
+    /// `None`: a member has a socket. Otherwise what rooms are ordered by when one has to make room: first those without members, then those
+    /// whose last one was there for a moment, as a join that drops at once, each with the one that is away for longest first.
+    pub fn abandoned(&self) -> Option<(bool, Option<Instant>)> {
+        let mut last = None;
+        for member in &self.members {
+            let Presence::AwaySince(since) = member.presence else {
+                return None;
+            };
+            let presence = since.saturating_duration_since(member.since);
+            last = last.max(Some((since, presence >= self.away.presence)));
+        }
+        let (since, stayed) = last.unzip();
+        Some((stayed.unwrap_or(false), since))
     }
 
     /// Every peer, in the order of joining.

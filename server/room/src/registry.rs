@@ -349,12 +349,18 @@ impl RoomRegistry {
     }
 }
 
-/// Removes a room where every member is away. A member that comes back joins a new room as the same peer.
+/// Removes the first of the abandoned rooms. A member that comes back joins a new room as the same peer.
 fn evict(rooms: &mut HashMap<String, Arc<RoomEntry>>) -> bool {
-    let abandoned = rooms.values().find_map(|entry| {
-        let mut state = entry.lock();
-        state.removed = state.room.is_everyone_away();
-        state.removed.then(|| state.room.name().to_owned())
+    let abandoned =
+        |(name, entry): (_, &Arc<RoomEntry>)| Some((entry.lock().room.abandoned()?, name));
+    let mut abandoned: Vec<(_, &String)> = rooms.iter().filter_map(abandoned).collect();
+    abandoned.sort_unstable();
+    // Somebody may have come back since.
+    let evicted = abandoned.into_iter().find(|(_, name)| {
+        let mut state = rooms[*name].lock();
+        state.removed = state.room.abandoned().is_some();
+        state.removed
     });
-    abandoned.is_some_and(|name| rooms.remove(&name).is_some())
+    let evicted = evicted.map(|(_, name)| name.clone());
+    evicted.is_some_and(|name| rooms.remove(&name).is_some())
 }

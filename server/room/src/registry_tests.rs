@@ -9,6 +9,7 @@ use shared::signaling::{ErrorCode, PeerId, PeerKey, PeerKind, RoomPassword};
 
 use super::outbox::Outgoing;
 use super::registry::{RoomLimits, RoomRegistry};
+use super::room_entry::RoomEntry;
 use super::socket::RoomSocket;
 use super::{JoinRequest, SocketId};
 
@@ -125,4 +126,48 @@ fn an_address_that_guesses_passwords_has_to_wait_and_others_do_not() {
     assert_eq!(refused, Some(ErrorCode::WrongPassword));
     assert_eq!(join(other, 2, "north", 0), None);
     assert_eq!(join(guesser, 1, "north", 60), None);
+}
+
+/// A room with a password is kept although its only person was there for no time: not in the place of rooms whose people were.
+#[test]
+fn joins_with_passwords_that_drop_at_once_evict_each_other_only() {
+    let rooms = RoomRegistry::new(RoomLimits {
+        rooms: 3,
+        ..RoomLimits::default()
+    });
+    let start = Instant::now();
+    let after = |ms| start + Duration::from_millis(ms);
+    let join = |number: u64, room: &str, at| {
+        let request = JoinRequest {
+            name: format!("Peer {number}"),
+            key: PeerKey::from_random(number.into()),
+            kind: PeerKind::Other,
+            native: false,
+            password: RoomPassword::typed("secret").unwrap(),
+        };
+        let socket = SocketId(number);
+        let joined = rooms.join((socket, None), &Arc::default(), room, request, at);
+        joined.map(|entry| (entry, socket))
+    };
+    let leave = |(entry, socket): (Arc<RoomEntry>, SocketId), at| {
+        entry.change(socket, at, |room| room.disconnected(socket, at));
+    };
+    let [old, new] = [(1, "old"), (2, "new")].map(|(number, room)| join(number, room, start));
+    leave(old.unwrap(), after(11_000));
+    leave(new.unwrap(), after(12_000));
+    for number in 0..50 {
+        let at = after(13_000 + number);
+        leave(
+            join(10 + number, &format!("drop {number}"), at).unwrap(),
+            at,
+        );
+    }
+    assert_eq!(rooms.rooms(), 3);
+    assert_eq!(rooms.peers("old").len() + rooms.peers("new").len(), 2);
+    // Of rooms whose people were there, the one that is away for longest makes room.
+    let _here = [(3, "here"), (4, "there")].map(|(number, room)| join(number, room, after(14_000)));
+    assert_eq!(rooms.peers("old").len(), 0);
+    assert_eq!(rooms.peers("new").len(), 1);
+    let _back = join(2, "new", after(15_000)).unwrap();
+    assert!(join(5, "fourth", after(15_000)).is_err());
 }
