@@ -14,6 +14,8 @@ use super::refusal::Refusal;
 
 /// Marks on one letter that stack, such as accents: Vietnamese needs two.
 const MAX_ACCENTS: usize = 2;
+/// A Hebrew letter may have a dot of its own, a dagesh and a vowel.
+const MAX_HEBREW_POINTS: usize = 3;
 /// All marks on one letter: Burmese needs four, of which two stack.
 const MAX_MARKS: usize = 4;
 
@@ -54,24 +56,31 @@ impl PeerName {
 fn visible(name: &str) -> String {
     let mut kept = String::with_capacity(name.len());
     let mut chars = name.nfkd().peekable();
-    // Nothing can carry a mark at the start and after a space.
-    let (mut accents, mut marks) = (MAX_ACCENTS, MAX_MARKS);
+    // So many more may follow. Nothing can carry a mark at the start and after a space.
+    let (mut accents, mut marks) = (0, 0);
     while let Some(c) = chars.next() {
         if is_invisible(c) {
-            if joins_emoji(c, kept.chars().last(), &mut chars) {
+            let before = kept.chars().last();
+            if joins_emoji(c, before, &mut chars) || joins_letters(c, before, &mut chars) {
                 kept.push(c);
             }
         } else if c.is_whitespace() {
-            (accents, marks) = (MAX_ACCENTS, MAX_MARKS);
+            (accents, marks) = (0, 0);
             kept.push(' ');
         } else if !is_combining_mark(c) {
-            (accents, marks) = (0, 0);
+            let is_hebrew = matches!(c, '\u{5d0}'..='\u{5f2}');
+            accents = if is_hebrew {
+                MAX_HEBREW_POINTS
+            } else {
+                MAX_ACCENTS
+            };
+            marks = MAX_MARKS;
             kept.push(c);
         } else {
             let stacks = canonical_combining_class(c) != 0;
-            if marks < MAX_MARKS && !(stacks && accents == MAX_ACCENTS) {
-                marks += 1;
-                accents += usize::from(stacks);
+            if marks > 0 && !(stacks && accents == 0) {
+                marks -= 1;
+                accents -= usize::from(stacks);
                 kept.push(c);
             }
         }
@@ -104,6 +113,26 @@ fn joins_emoji(
         ('\u{e0020}'..='\u{e007f}', Some('\u{1f3f4}' | '\u{e0020}'..='\u{e007e}')) => true,
         _ => false,
     }
+}
+
+/// Between letters of scripts that join them, such as Persian and Hindi, the joiners change how these look (Unicode Standard 23.2). Between others they
+/// are invisible. The skeletons have none.
+fn joins_letters(
+    c: char,
+    before: Option<char>,
+    after: &mut Peekable<impl Iterator<Item = char>>,
+) -> bool {
+    matches!(c, '\u{200c}'..='\u{200d}')
+        && before.is_some_and(is_joined)
+        && after
+            .peek()
+            .is_some_and(|after| is_joined(*after) && !is_combining_mark(*after))
+}
+
+/// Letters and marks of the blocks from Arabic to Sinhala, and of Mongolian.
+fn is_joined(c: char) -> bool {
+    matches!(c, '\u{620}'..='\u{dff}' | '\u{1820}'..='\u{18aa}')
+        && (c.is_alphabetic() || is_combining_mark(c))
 }
 
 /// Blocks that have emoji.
@@ -185,6 +214,9 @@ mod tests {
             ("mona", "rnona"),
             ("ΟΔΟΣ", "οδος"),
             ("STRASSE", "straße"),
+            ("می\u{200c}خواهم", "میخواهم"),
+            ("क्\u{200d}ष", "क्ष"),
+            ("क्\u{200c}ष", "क्\u{200d}ष"),
         ] {
             assert!(resemble(a, b), "{a} {b}");
         }
@@ -200,6 +232,7 @@ mod tests {
             ("Ivan", "Иван"),
             ("Jose", "José"),
             ("👩", "👨"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهد"),
             ("Ada Lee", "Ada Lea"),
         ] {
             assert!(!resemble(a, b), "{a} {b}");
@@ -222,6 +255,11 @@ mod tests {
             "कृष्णा",
             "محمد",
             "שָׁלוֹם",
+            "שָּׁמַיִם",
+            "می\u{200c}خواهم",
+            "क्\u{200d}ष",
+            "क्\u{200c}ष",
+            "ශ්\u{200d}රී",
             "👨‍👩‍👧",
             "👩🏽‍⚕️ Kim",
             "❤️",
@@ -243,7 +281,25 @@ mod tests {
         assert_eq!(marks(&shown(&again)), 4, "two for each letter");
         let thai = format!("ก{}", "\u{e47}".repeat(12));
         assert_eq!(marks(&shown(&thai)), MAX_MARKS);
+        let hebrew = format!("ש{}", "\u{5b8}\u{5bc}\u{5c1}".repeat(3));
+        assert_eq!(marks(&shown(&hebrew)), MAX_HEBREW_POINTS);
         assert_eq!(shown("\u{301}a"), "a", "a mark needs a letter");
+    }
+
+    #[test]
+    fn joiners_stay_between_letters_that_they_join() {
+        for (name, form) in [
+            ("Al\u{200c}ice", "Alice"),
+            ("\u{200c}می", "می"),
+            ("می\u{200c}", "می"),
+            ("می\u{200c} خوا", "می خوا"),
+            ("می\u{200c}a", "میa"),
+            ("می\u{200c}\u{200c}\u{200d}خوا", "می\u{200d}خوا"),
+            ("می\u{200c}\u{64b}\u{64b}\u{64b}", "می\u{64b}\u{64b}"),
+            ("م\u{200b}ی", "می"),
+        ] {
+            assert_eq!(shown(name), form, "{name:?}");
+        }
     }
 
     #[test]
