@@ -308,7 +308,9 @@ print(all(map(Gst.ElementFactory.find, elements)))";
 
 /// Its stream module is built in, or a package of its own.
 fn has_nginx_with_streams() -> bool {
-    let Ok(version) = command("nginx").arg("-V").output() else {
+    // Debian has it where the PATH of ordinary users does not lead.
+    let version = |program| command(program).arg("-V").output().ok();
+    let Some(version) = ["nginx", "/usr/sbin/nginx"].into_iter().find_map(version) else {
         return false;
     };
     let said = String::from_utf8_lossy(&version.stderr);

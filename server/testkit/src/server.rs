@@ -1,5 +1,6 @@
 //! A server in this process, on free ports.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,10 @@ use stream::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use turn::Turn;
+
+use crate::PATIENCE;
 
 pub struct TestServer {
     /// `http://127.0.0.1:PORT`
@@ -61,7 +65,7 @@ impl TestServer {
     }
 
     async fn run(address: &str, mut config: Config) -> Self {
-        let listener = TcpListener::bind(address).await.expect("a free port");
+        let listener = listen(address).await;
         config.listen = listener.local_addr().expect("bound");
         // Firefox does not connect to loopback addresses.
         config.loopback = Some(false);
@@ -148,6 +152,19 @@ impl TestServer {
             .send()
             .await
             .expect("an answer")
+    }
+}
+
+/// A port that was released may be in use for a moment, by a connection to somewhere else.
+async fn listen(address: &str) -> TcpListener {
+    let began = Instant::now();
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && began.elapsed() < PATIENCE => {
+                sleep(Duration::from_millis(20)).await;
+            }
+            bound => return bound.expect("a free port"),
+        }
     }
 }
 

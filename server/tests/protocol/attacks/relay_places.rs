@@ -66,11 +66,11 @@ async fn requests_in_the_name_of_a_client_do_not_silence_its_own() {
         while attacker.try_recv(&mut [0; 1000]).is_ok() {
             answered += 1;
         }
-        let is_over = sent > answered + 500;
+        // A slow server has not answered the first ones yet.
+        let is_over = answered > 0 && sent > answered + 500;
         async move { is_over }
     })
     .await;
-    assert!(answered > 0, "of {sent}");
     victim.refresh(600).await.unwrap();
     let mut over_tcp = turn.client(By::Tcp).await;
     over_tcp.allocate().await.unwrap();

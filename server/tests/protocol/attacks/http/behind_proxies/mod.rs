@@ -26,6 +26,9 @@ const HOST: &str = "video.example.org";
 /// The proxies connect from this address, the clients of these tests from others.
 const PROXY_IS_TRUSTED: [&str; 2] = ["--trusted-proxy", "127.0.0.1"];
 
+/// Another program may get the port that was chosen: a proxy that ends is started so often, each time with another port.
+const STARTS: usize = 3;
+
 /// A running proxy, ended on drop.
 struct Proxy {
     child: Child,
@@ -84,38 +87,50 @@ impl Proxy {
         arguments: &[&str],
         config: impl Fn(&str) -> String,
     ) -> Option<Self> {
+        for _ in 0..STARTS {
+            let mut proxy = Self::spawn(program, arguments, &config)?;
+            let address = proxy.url.trim_start_matches("http://").to_owned();
+            let mut has_ended = false;
+            eventually("the proxy listens, or ends", PATIENCE, || {
+                has_ended = proxy.child.try_wait().unwrap().is_some();
+                let (has_ended, address) = (has_ended, address.clone());
+                async move { has_ended || TcpStream::connect(address).await.is_ok() }
+            })
+            .await;
+            if !has_ended {
+                return Some(proxy);
+            }
+        }
+        panic!("{program} ended {STARTS} times");
+    }
+
+    fn spawn(program: &str, arguments: &[&str], config: impl Fn(&str) -> String) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
         fs::write(folder.path().join("config"), config(&address.to_string())).unwrap();
         let output = File::create(folder.path().join("output")).unwrap();
-        let child = Command::new(program)
-            .args(arguments)
-            .current_dir(&folder)
-            .env("HOME", folder.path())
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().unwrap())
-            .stderr(output)
-            .spawn();
-        let Ok(child) = child else {
+        // Debian has nginx where the PATH of ordinary users does not lead.
+        let spawn = |program: String| {
+            let mut command = Command::new(program);
+            command.args(arguments).current_dir(&folder);
+            command.env("HOME", folder.path()).stdin(Stdio::null());
+            command.stdout(output.try_clone().unwrap());
+            command.stderr(output.try_clone().unwrap()).spawn().ok()
+        };
+        let mut programs = [program.to_owned(), format!("/usr/sbin/{program}")].into_iter();
+        let Some(child) = programs.find_map(spawn) else {
             skip(&format!(
                 "{program} is missing; `cargo xtask setup` installs it"
             ));
             return None;
         };
-        let mut proxy = Self {
+        Some(Self {
             child,
             url: format!("http://{address}"),
             folder,
-        };
-        eventually("the proxy listens", PATIENCE, || {
-            let ended = proxy.child.try_wait().unwrap();
-            assert!(ended.is_none(), "{program} ended: {}", proxy.output());
-            async move { TcpStream::connect(address).await.is_ok() }
         })
-        .await;
-        Some(proxy)
     }
 
     /// What it has printed.
