@@ -55,7 +55,7 @@ Usage: cargo xtask COMMAND
                   count the instructions of the egress loop, which have a bound
   fuzz [NAME] [--seconds 60]
                   mutate untrusted input, and look for panics and hangs: signaling, chat, feedback, demux, ingest, simulcast, heads,
-                  transport, turn
+                  transport, turn, names
 
 Whatever is missing is listed before it is installed. With --no-install nothing is installed:
 the command fails and prints the lines that install it.
