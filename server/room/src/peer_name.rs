@@ -135,9 +135,9 @@ fn is_joined(c: char) -> bool {
         && (c.is_alphabetic() || is_combining_mark(c))
 }
 
-/// Blocks that have emoji.
+/// Blocks that have emoji, without that of Braille.
 fn is_pictograph(c: char) -> bool {
-    matches!(c, '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
+    matches!(c, '\u{2190}'..='\u{27ff}' | '\u{2900}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }
 
 #[cfg(test)]
@@ -297,6 +297,7 @@ mod tests {
             ("می\u{200c}\u{200c}\u{200d}خوا", "می\u{200d}خوا"),
             ("می\u{200c}\u{64b}\u{64b}\u{64b}", "می\u{64b}\u{64b}"),
             ("م\u{200b}ی", "می"),
+            ("👨\u{200d}\u{2800}", "👨"),
         ] {
             assert_eq!(shown(name), form, "{name:?}");
         }
