@@ -5,7 +5,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{MediaStream, RtcPeerConnection};
 
-use super::dynamic::{get, set};
+use super::dynamic::{call, get, set};
 
 const NAME: &str = "weirSession";
 
@@ -39,13 +39,13 @@ impl EarlySession {
         if self.text("endpoint").as_deref() == Some(endpoint) {
             return Some(self);
         }
-        let _ = super::dynamic::call(&self.0, "discard", &[]);
+        let _ = call(&self.0, "discard", &[]);
         None
     }
 
     /// `None` when it could not be opened.
     pub(super) async fn opened(self) -> Option<Opened> {
-        let _ = super::dynamic::call(&self.0, "begin", &[]);
+        let _ = call(&self.0, "begin", &[]);
         let opened: Promise = get(&self.0, "opened").unchecked_into();
         let is_open = JsFuture::from(opened).await.ok()?.is_truthy();
         is_open.then(|| Opened {

@@ -101,27 +101,25 @@ impl RateLimiter {
 
     /// Takes so many messages of this size from the buckets. False: too fast.
     pub fn allows_copies(&mut self, bytes: usize, copies: usize, now: Instant) -> bool {
+        self.takes(copies, bytes.saturating_mul(copies), now)
+    }
+
+    /// Takes octets that are no message. False: too fast.
+    pub fn allows_bytes(&mut self, bytes: usize, now: Instant) -> bool {
+        self.takes(0, bytes, now)
+    }
+
+    fn takes(&mut self, messages: usize, bytes: usize, now: Instant) -> bool {
         let amount = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let bytes = amount(bytes.saturating_mul(copies));
-        let messages = self.messages.after(amount(copies), now);
+        let messages = self.messages.after(amount(messages), now);
         // What does not pass takes nothing: it may be tried again.
-        match (messages, self.bytes.after(bytes, now)) {
+        match (messages, self.bytes.after(amount(bytes), now)) {
             (Some(messages), Some(bytes)) => {
                 (self.messages.full_at, self.bytes.full_at) = (messages, bytes);
                 true
             }
             _ => false,
         }
-    }
-
-    /// Takes octets that are no message. False: too fast.
-    pub fn allows_bytes(&mut self, bytes: usize, now: Instant) -> bool {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let left = self.bytes.after(bytes, now);
-        if let Some(full_at) = left {
-            self.bytes.full_at = full_at;
-        }
-        left.is_some()
     }
 
     /// When both buckets are full again.

@@ -92,13 +92,14 @@ impl Helpers {
     fn request(&self, request: &Request) -> Result<Option<Reply>, MediaError> {
         let deadline = Instant::now() + self.deadline;
         let no_answer = || MediaError::NoAnswer(request.path().to_owned());
+        let without_helper = |can_start| match can_start {
+            Some(false) => Ok(None),
+            _ => Err(no_answer()),
+        };
         let mut has_been_ready = false;
         for attempt in 1..=ATTEMPTS {
             let Some(mut helper) = self.take() else {
-                return match self.can_start() {
-                    Some(false) => Ok(None),
-                    _ => Err(no_answer()),
-                };
+                return without_helper(self.can_start());
             };
             let reply = helper.request(request, deadline);
             let mut processes = lock(&self.processes);
@@ -123,10 +124,7 @@ impl Helpers {
             }
             if attempt == ATTEMPTS && !has_been_ready {
                 processes.has_no_program(&error);
-                return match processes.can_start {
-                    Some(false) => Ok(None),
-                    _ => Err(no_answer()),
-                };
+                return without_helper(processes.can_start);
             }
         }
         Err(MediaError::Crashed(request.path().to_owned()))

@@ -8,17 +8,17 @@ const LIMIT: i64 = 4_000_000;
 const PROMPT: i64 = 750_000;
 /// In microseconds. So long after a prompt keyframe the encoder is asked again: the first one may have come by chance.
 const AGAIN: i64 = 1_000_000;
+/// Prompt keyframes after which an encoder is asked no more.
+const ANSWERS: u8 = 2;
 
 /// Browsers make a keyframe when one is needed, and none otherwise. Others offer `nack pli` and answer no request, as OBS does: so an encoder is asked once
-/// its keyframe is older than [`LIMIT`], until it has answered twice.
+/// its keyframe is older than [`LIMIT`], until it has answered [`ANSWERS`] times.
 #[derive(Debug)]
 pub(super) struct KeyframeInterval {
     /// `nack pli` was negotiated.
     takes_requests: bool,
-    /// It has made a keyframe when it was asked once.
-    may_answer: bool,
-    /// And a second time.
-    answers: bool,
+    /// Prompt keyframes in a row, of [`ANSWERS`] that show that it answers.
+    answers: u8,
     newest: Option<MediaTime>,
     asked: Option<MediaTime>,
     /// No picture has come since it was asked.
@@ -32,8 +32,7 @@ impl KeyframeInterval {
     pub(super) fn new(takes_requests: bool) -> Self {
         Self {
             takes_requests,
-            may_answer: false,
-            answers: false,
+            answers: 0,
             newest: None,
             asked: None,
             is_first: false,
@@ -49,7 +48,7 @@ impl KeyframeInterval {
 
     pub(super) fn on_picture(&mut self, time: MediaTime, keyframe: bool) {
         if let Some(newest) = self.newest
-            && !self.answers
+            && self.answers < ANSWERS
         {
             self.follow(time, time.micros_since(newest), keyframe);
         }
@@ -61,7 +60,7 @@ impl KeyframeInterval {
 
     fn follow(&mut self, time: MediaTime, age: i64, keyframe: bool) {
         let Some(asked) = self.asked else {
-            let limit = if self.may_answer { AGAIN } else { LIMIT };
+            let limit = if self.answers > 0 { AGAIN } else { LIMIT };
             if keyframe || !self.takes_requests {
                 self.is_long = age > LIMIT || (self.is_long && !keyframe);
             } else if age > limit {
@@ -73,14 +72,16 @@ impl KeyframeInterval {
         let is_prompt = time.micros_since(asked) <= PROMPT || self.is_first;
         self.is_first = false;
         match (keyframe, is_prompt) {
-            (true, true) if self.may_answer => (self.answers, self.is_long) = (true, false),
-            (true, true) => self.may_answer = true,
+            (true, true) => {
+                self.answers += 1;
+                self.is_long &= self.answers < ANSWERS;
+            }
             (true, false) => self.is_long = age > LIMIT,
             (false, true) => {}
             (false, false) => {
                 self.is_long = true;
                 // The prompt keyframe came by chance, or a request was lost: it is asked as at first.
-                if std::mem::take(&mut self.may_answer) {
+                if std::mem::take(&mut self.answers) > 0 {
                     self.asked = None;
                 }
             }

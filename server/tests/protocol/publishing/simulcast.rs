@@ -158,6 +158,14 @@ async fn viewers_go_on_with_the_largest_layer_of_the_next_publisher() {
     server.stop().await;
 }
 
+fn send_largest(active: bool) -> String {
+    format!(
+        "const parameters = encoder.video.sender.getParameters();
+        parameters.encodings[2].active = {active};
+        await encoder.video.sender.setParameters(parameters);"
+    )
+}
+
 /// Publishes three layers from a page of another origin, of which the largest stops and returns.
 async fn chromium_sends_layers_of(codec: &str) {
     let server = serve().await;
@@ -165,9 +173,18 @@ async fn chromium_sends_layers_of(codec: &str) {
     let site = Site::page("<!doctype html><title>publisher</title>".to_owned()).await;
     let browser = TestBrowser::chromium().await;
     browser.open(&site.url("/")).await;
-    let options = json!({ "server": server.url, "stream": STREAM, "key": KEY, "codec": codec });
-    let publish = include_str!("simulcast.js");
-    let publish = format!("const options = {options}; {publish}");
+    let layer = |rid, scale, rate| json!({ "rid": rid, "scaleResolutionDownBy": scale, "maxBitrate": rate });
+    let layers = [("q", 4, 60_000), ("h", 2, 120_000), ("f", 1, 300_000)];
+    let options = json!({
+        "server": server.url,
+        "stream": STREAM,
+        "key": KEY,
+        "codec": codec,
+        "size": [960, 544],
+        "rate": 15,
+        "layers": layers.map(|(rid, scale, rate)| layer(rid, scale, rate)),
+    });
+    let publish = format!("const options = {options}; {}", include_str!("publish.js"));
     assert_eq!(browser.run(&publish).await, 201);
     let told = layers_are(&front, &[true, true, true]).await;
     let expected = [
@@ -178,10 +195,10 @@ async fn chromium_sends_layers_of(codec: &str) {
     assert_eq!(named(&told), expected);
     let viewer = watch(&server).await;
     shows(&viewer, 960).await;
-    browser.run("await encoder.sendLargest(false)").await;
+    browser.run(&send_largest(false)).await;
     shows(&viewer, 480).await;
     layers_are(&front, &[false, true, true]).await;
-    browser.run("await encoder.sendLargest(true)").await;
+    browser.run(&send_largest(true)).await;
     shows(&viewer, 960).await;
     assert_eq!(server.viewers.sessions(), 1);
     let pictures = viewer.recorded();
