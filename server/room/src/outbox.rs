@@ -1,6 +1,6 @@
 //! The bounded queue of messages for one socket: a socket that does not read does not delay others.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::signaling::{ErrorCode, ServerMessage};
@@ -33,8 +33,8 @@ pub struct Outbox {
 struct OutboxState {
     texts: VecDeque<Queued>,
     bytes: usize,
-    /// How many of the bytes are of which sender.
-    shares: HashMap<SocketId, usize>,
+    /// How many of the bytes are of which sender: a handful, so that a search costs less than a hash.
+    shares: Vec<(SocketId, usize)>,
     end: Option<CloseReason>,
 }
 
@@ -69,7 +69,7 @@ impl Outbox {
     pub(super) fn has_room_for(&self, from: SocketId, bytes: usize) -> bool {
         let state = self.lock();
         let size = bytes + ENVELOPE;
-        let share = state.shares.get(&from).copied().unwrap_or(0);
+        let share = state.share_of(from).map_or(0, |(_, share)| *share);
         let fits = share == 0 || share + size <= SHARE;
         state.end.is_some() || (fits && state.bytes + size <= CAPACITY - RESERVED)
     }
@@ -113,7 +113,7 @@ impl Outbox {
         }
         state.bytes += size;
         if let Some(from) = from {
-            *state.shares.entry(from).or_default() += size;
+            state.add_to_share(from, size);
         }
         state.texts.push_back(Queued { text, from });
         state.end = last;
@@ -167,13 +167,8 @@ impl Outbox {
         if let Some(Queued { text, from }) = state.texts.pop_front() {
             let size = text.len() + ENVELOPE;
             state.bytes = state.bytes.saturating_sub(size);
-            if let Some(from) = from
-                && let Some(share) = state.shares.get_mut(&from)
-            {
-                *share = share.saturating_sub(size);
-                if *share == 0 {
-                    state.shares.remove(&from);
-                }
+            if let Some(from) = from {
+                state.take_from_share(from, size);
             }
             return Some(Outgoing::Text(text));
         }
@@ -203,6 +198,27 @@ impl Outbox {
 }
 
 impl OutboxState {
+    fn share_of(&self, from: SocketId) -> Option<&(SocketId, usize)> {
+        self.shares.iter().find(|(sender, _)| *sender == from)
+    }
+
+    fn add_to_share(&mut self, from: SocketId, bytes: usize) {
+        let share = self.shares.iter_mut().find(|(sender, _)| *sender == from);
+        match share {
+            Some((_, share)) => *share += bytes,
+            None => self.shares.push((from, bytes)),
+        }
+    }
+
+    fn take_from_share(&mut self, from: SocketId, bytes: usize) {
+        self.shares.retain_mut(|(sender, share)| {
+            if *sender == from {
+                *share = share.saturating_sub(bytes);
+            }
+            *share > 0
+        });
+    }
+
     fn overflow(&mut self) {
         self.texts.clear();
         self.shares.clear();

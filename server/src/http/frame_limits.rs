@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,7 +18,7 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct FrameLimits<S> {
     stream: S,
     parser: FrameParser,
-    /// Runs while a message is incomplete.
+    /// Runs while the rest of a message is waited for. A message that is there as a whole needs none.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -150,14 +150,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for FrameLimits<S> {
         }
         if !this.parser.is_incomplete() {
             this.deadline = None;
-            return read;
+        } else if read.is_pending() && this.deadline.is_none() {
+            this.deadline = Some(Box::pin(sleep(MESSAGE_TIMEOUT)));
         }
-        let deadline = this
-            .deadline
-            .get_or_insert_with(|| Box::pin(sleep(MESSAGE_TIMEOUT)));
-        match deadline.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Ready(ready!(read)),
+        let deadline = this.deadline.as_mut();
+        match deadline.map(|deadline| deadline.as_mut().poll(context)) {
+            Some(Poll::Ready(())) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Some(Poll::Pending) | None => read,
         }
     }
 }

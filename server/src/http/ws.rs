@@ -102,6 +102,9 @@ async fn relay_messages(
     let limits = room_socket.limits().clone();
     let opened = Instant::now();
     let (mut received, mut pinged, mut readable) = (opened, opened, true);
+    // Set anew only when it has to fire earlier: most messages move everything that may be due to later.
+    let timer = sleep_until((opened + limits.idle).into());
+    tokio::pin!(timer);
     loop {
         let idle = received + limits.idle;
         // Browsers answer pings even in a tab with throttled timers.
@@ -113,6 +116,9 @@ async fn relay_messages(
         let retry = room_socket.retry_at();
         for due in [join, silent, retry].into_iter().flatten() {
             wake = wake.min(due);
+        }
+        if timer.is_elapsed() || wake < timer.deadline().into_std() {
+            timer.as_mut().reset(wake.into());
         }
         tokio::select! {
             next = outbox.next() => {
@@ -145,7 +151,7 @@ async fn relay_messages(
                     }
                 }
             }
-            () = sleep_until(wake.into()) => {
+            () = &mut timer => {
                 let now = Instant::now();
                 if retry.is_some_and(|due| now >= due) {
                     received = now;
