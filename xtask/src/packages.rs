@@ -124,14 +124,14 @@ const NEEDS: &[Need] = &[
         names: ["coturn", "coturn coturn-utils", "coturn", "coturn"],
     },
     Need {
-        description: "nginx with its stream module, and Caddy (proxies in front of the server)",
+        description: "nginx with its stream module, HAProxy, and Caddy (proxies in front of the server)",
         scope: Scope::Test,
-        present: || has("caddy") && has_nginx_with_streams(),
+        present: || has("caddy") && has_haproxy() && has_nginx_with_streams(),
         names: [
-            "nginx libnginx-mod-stream caddy",
-            "nginx nginx-mod-stream caddy",
-            "nginx caddy",
-            "nginx caddy",
+            "nginx libnginx-mod-stream haproxy caddy",
+            "nginx nginx-mod-stream haproxy caddy",
+            "nginx haproxy caddy",
+            "nginx haproxy caddy",
         ],
     },
     Need {
@@ -306,9 +306,14 @@ print(all(map(Gst.ElementFactory.find, elements)))";
     answer("/usr/bin/python3", &["-c", ASK]).as_deref() == Some("True")
 }
 
+fn has_haproxy() -> bool {
+    // Debian has it where the PATH of ordinary users does not lead.
+    has("haproxy") || Path::new("/usr/sbin/haproxy").is_file()
+}
+
 /// Its stream module is built in, or a package of its own.
 fn has_nginx_with_streams() -> bool {
-    // Debian has it where the PATH of ordinary users does not lead.
+    // Debian has this one there as well.
     let version = |program| command(program).arg("-V").output().ok();
     let Some(version) = ["nginx", "/usr/sbin/nginx"].into_iter().find_map(version) else {
         return false;

@@ -1,4 +1,4 @@
-//! The server behind nginx and Caddy, as [docs/proxy.md](../../../../../../docs/proxy.md) configures them.
+//! The server behind HAProxy, and behind nginx and Caddy as [docs/proxy.md](../../../../../../docs/proxy.md) configures them.
 
 mod clients;
 mod kept_errors;
@@ -82,6 +82,17 @@ impl Proxy {
         Self::start("caddy", &arguments, site).await
     }
 
+    /// HAProxy, which passes connections on to this server, after a header of the PROXY protocol in version 2.
+    async fn haproxy(server: &str) -> Option<Self> {
+        let config = |address: &str| {
+            format!(
+                "defaults\n timeout connect 30s\n timeout client 60s\n timeout server 60s\n\
+                 listen weir\n bind {address}\n server weir {server} send-proxy-v2\n"
+            )
+        };
+        Self::start("haproxy", &["-db", "-f", "config"], config).await
+    }
+
     async fn start(
         program: &str,
         arguments: &[&str],
@@ -111,7 +122,7 @@ impl Proxy {
         drop(free);
         fs::write(folder.path().join("config"), config(&address.to_string())).unwrap();
         let output = File::create(folder.path().join("output")).unwrap();
-        // Debian has nginx where the PATH of ordinary users does not lead.
+        // Debian has nginx and HAProxy where the PATH of ordinary users does not lead.
         let spawn = |program: String| {
             let mut command = Command::new(program);
             command.args(arguments).current_dir(&folder);
