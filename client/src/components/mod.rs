@@ -34,3 +34,4 @@ pub(crate) mod sheet;
 pub(crate) mod statistics;
 pub(crate) mod stream_chooser;
 pub(crate) mod stream_select;
+pub(crate) mod switch;

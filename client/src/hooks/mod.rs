@@ -1,5 +1,7 @@
 //! Leptos signals over browser objects: each hook connects a state machine of [`crate::state`] to browser events.
 
+pub(crate) mod alerts;
+mod chime;
 pub(crate) mod clipboard;
 pub(crate) mod connection_test;
 pub(crate) mod derived;

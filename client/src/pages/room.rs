@@ -13,6 +13,7 @@ use crate::components::reactive::{
 };
 use crate::components::room_status::{name_form, status_banner};
 use crate::components::share_sheet::share_button;
+use crate::hooks::alerts::use_alerts;
 use crate::hooks::language::{Language, use_language};
 use crate::hooks::room::{RoomHandle, use_room};
 use crate::hooks::server::{ServerChoice, use_server};
@@ -37,7 +38,9 @@ pub(crate) fn room_page(server: Server, name: String) -> AnyView {
     });
     // The layout of the page, so that a change of the link alone does not render the page again.
     let is_unnamed = memo(move || room.join_state.with(|link| *link == JoinState::Unnamed));
-    let read_position = ReadPosition::new(room, use_attended());
+    let attended = use_attended();
+    use_alerts(room, attended, &name);
+    let read_position = ReadPosition::new(room, attended);
     let dragging = RwSignal::new(false);
     use_page_events(room, read_position, dragging);
     reactive_view(move || match is_unnamed.get() {

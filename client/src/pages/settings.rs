@@ -1,10 +1,12 @@
 //! Settings in two groups: those of a person (language, name, privacy), and those of the server's operator (its address, ICE servers).
 
+mod alerts;
 mod ice;
 mod server;
 
 use leptos::prelude::*;
 
+use self::alerts::alert_settings;
 use self::ice::{ice_settings, relay_only};
 use self::server::ServerSettings;
 use crate::hooks::ice::{Offered, use_offered};
@@ -27,6 +29,7 @@ pub(crate) fn Settings() -> impl IntoView {
             </div>
             <LanguageSettings />
             {room_settings(offered)}
+            {alert_settings()}
             <div>
                 <h2 class="group">{language.localized(|text| text.settings_operator)}</h2>
                 <p class="quiet small">{language.localized(|text| text.settings_operator_text)}</p>

@@ -32,11 +32,13 @@
 //! | [`filter`] | filters and histogram of the canvas page |
 //! | [`rows`] | the rows of a conversation: messages, days, notes |
 //! | [`links`] | URLs in a text |
+//! | [`alerts`] | which messages a person who is elsewhere is told of |
 //! | [`connection_test`] | which peers this browser can reach, and what would help |
 //! | [`avatar`] | initials, colours and identicons of people |
 //! | [`decimal`] | numbers with a fixed number of decimals |
 //! | [`room_name`] | names for new rooms |
 
+pub mod alerts;
 pub mod avatar;
 pub mod capture;
 pub mod claims;

@@ -22,6 +22,12 @@ pub struct Settings {
     pub name: Option<String>,
     /// Use relay candidates only, which hides this machine's addresses from other peers.
     pub relay_only: bool,
+    /// Show notifications of messages that come while the person is elsewhere.
+    pub notify: bool,
+    /// Play a sound for them.
+    pub notify_sound: bool,
+    /// Count them on the icon of the installed page.
+    pub notify_badge: bool,
 }
 
 impl Default for Settings {
@@ -35,6 +41,9 @@ impl Default for Settings {
             muted: false,
             name: None,
             relay_only: false,
+            notify: false,
+            notify_sound: false,
+            notify_badge: false,
         }
     }
 }
@@ -66,6 +75,9 @@ impl Settings {
             muted,
             name,
             relay_only,
+            notify,
+            notify_sound,
+            notify_badge,
         } = &mut self;
         change(server, &before.server, &after.server);
         change(ice_servers, &before.ice_servers, &after.ice_servers);
@@ -75,6 +87,9 @@ impl Settings {
         change(muted, &before.muted, &after.muted);
         change(name, &before.name, &after.name);
         change(relay_only, &before.relay_only, &after.relay_only);
+        change(notify, &before.notify, &after.notify);
+        change(notify_sound, &before.notify_sound, &after.notify_sound);
+        change(notify_badge, &before.notify_badge, &after.notify_badge);
         self
     }
 
@@ -149,6 +164,9 @@ mod tests {
             muted: true,
             name: Some("小雨".into()),
             relay_only: true,
+            notify: true,
+            notify_sound: true,
+            notify_badge: true,
         };
         assert_eq!(Settings::from_text(&settings.to_text()), settings);
     }

@@ -365,11 +365,15 @@ impl TestBrowser {
                 }),
             ),
         ] {
-            let body = json!({ "cmd": command, "params": parameters });
-            self.session
-                .command("POST", "/goog/cdp/execute", body)
-                .await;
+            self.devtools(command, parameters).await;
         }
+    }
+
+    /// A command of the Chrome DevTools Protocol.
+    pub async fn devtools(&self, command: &str, parameters: Value) {
+        let body = json!({ "cmd": command, "params": parameters });
+        let execute = "/goog/cdp/execute";
+        self.session.command("POST", execute, body).await;
     }
 
     /// Saves a screenshot as `target/screenshots/NAME.png`.

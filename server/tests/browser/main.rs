@@ -3,6 +3,7 @@
 //! Needs `dist/` and browsers with their drivers: `cargo xtask test` provides both.
 
 mod accessibility;
+mod alerts;
 mod another_codec;
 mod bundle;
 mod canvas;

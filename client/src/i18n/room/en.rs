@@ -143,4 +143,16 @@ pub const TEXT: Room = Room {
     resume: "Resume",
     cancel: "Cancel",
     save: "Save",
+
+    alerts: "While you are elsewhere",
+    alerts_text: "How a room that is open in another tab or window tells you of messages.",
+    notify: "Show a notification, with the text of the message",
+    notify_missing: "This browser shows no notifications of this page. Open it over HTTPS, or in another browser.",
+    notify_denied: "The browser blocks notifications of this page. Allow them beside the address of the page, then load it again.",
+    notify_open: "The browser has not been told to show them. Switch this off and on, and allow them.",
+    notify_sound: "Play a sound",
+    notify_badge: "Show the number of unread messages on the icon of the installed page",
+    badge_missing: "This browser shows no number on an icon. The number is in the title of the tab.",
+    message_in: |name, room| format!("{name}, in {room}"),
+    mentioned_in: |name, room| format!("{name} names you in {room}"),
 };

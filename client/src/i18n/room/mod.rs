@@ -120,4 +120,17 @@ pub struct Room {
     pub resume: &'static str,
     pub cancel: &'static str,
     pub save: &'static str,
+
+    // Alerts
+    pub alerts: &'static str,
+    pub alerts_text: &'static str,
+    pub notify: &'static str,
+    pub notify_missing: &'static str,
+    pub notify_denied: &'static str,
+    pub notify_open: &'static str,
+    pub notify_sound: &'static str,
+    pub notify_badge: &'static str,
+    pub badge_missing: &'static str,
+    pub message_in: fn(name: &str, room: &str) -> String,
+    pub mentioned_in: fn(name: &str, room: &str) -> String,
 }

@@ -135,4 +135,16 @@ pub const TEXT: Room = Room {
     resume: "继续",
     cancel: "取消",
     save: "保存",
+
+    alerts: "不在此页面时",
+    alerts_text: "房间在其他标签页或窗口中打开时，如何提醒新消息。",
+    notify: "显示通知，包含消息内容",
+    notify_missing: "此浏览器无法显示本页面的通知。请通过 HTTPS 打开，或换用其他浏览器。",
+    notify_denied: "浏览器已阻止本页面的通知。请在地址栏旁允许通知，然后重新加载页面。",
+    notify_open: "浏览器尚未获准显示通知。请关闭后重新打开此选项，并选择允许。",
+    notify_sound: "播放提示音",
+    notify_badge: "在已安装页面的图标上显示未读消息数",
+    badge_missing: "此浏览器无法在图标上显示数字，未读数显示在标签页标题中。",
+    message_in: |name, room| format!("{name} · {room}"),
+    mentioned_in: |name, room| format!("{name} 在 {room} 中提到了你"),
 };

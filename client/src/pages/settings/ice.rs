@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::components::reactive::{no_view, reactive_text, reactive_view};
+use crate::components::switch::switch;
 use crate::hooks::ice::Offered;
 use crate::hooks::language::use_language;
 use crate::hooks::settings::{SavedSettings, use_settings};
@@ -95,16 +96,13 @@ pub(super) fn relay_only(offered: Offered) -> AnyView {
             no_view()
         }
     });
+    let label = view! {
+        {language.localized(|text| text.relay_only)}
+        <span class="small quiet">" " {language.localized(|text| text.relay_only_text)}</span>
+    };
+    let change = move |on| settings.update(|settings| settings.relay_only = on);
     view! {
-        <label class="choice">
-            <input
-                type="checkbox"
-                id="relay-only"
-                prop:checked=move || chosen()
-                on:change=move |event| settings.update(|settings| settings.relay_only = event_target_checked(&event))
-            />
-            <span>{language.localized(|text| text.relay_only)} <span class="small quiet">" " {language.localized(|text| text.relay_only_text)}</span></span>
-        </label>
+        {switch("relay-only", true, Box::new(chosen), Box::new(change), label.into_any())}
         {unreachable}
     }
     .into_any()
