@@ -43,6 +43,9 @@ pub const IDLE_TIMEOUT_S: u64 = 35;
 /// A peer whose socket dropped is `away` for this many seconds, then it has left. One that was in the room for less than
 /// [`PRESENCE_S`] leaves at once.
 pub const AWAY_TIMEOUT_S: u64 = 30;
+/// A peer that closed its socket with status 1001, as the browser does for a page that is closed or loaded again, has left after this many
+/// seconds, unless it is back: its reload is not seen as leaving and joining.
+pub const RELOAD_S: u64 = 4;
 /// Seconds in a room after which a peer keeps its place while it is away.
 pub const PRESENCE_S: u64 = 10;
 /// Limit on a message of a peer, in bytes. SDP with data channels and a call is about 10 kB.
@@ -179,7 +182,7 @@ pub enum PeerKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaveReason {
-    /// It sent `leave`.
+    /// It sent `leave`, or closed its page ([`RELOAD_S`]).
     Left,
     /// Its socket dropped and it did not come back in time. Connections to the peer may live on.
     Lost,

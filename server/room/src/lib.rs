@@ -51,7 +51,7 @@ use shared::signaling::{
     ServerMessage, VERSION,
 };
 
-pub use self::member::AwayRules;
+pub use self::member::{AwayRules, SocketEnd};
 use self::member::{Member, Presence};
 use self::peer_name::PeerName;
 use self::refusal::Refusal;
@@ -120,7 +120,7 @@ impl Room {
     pub fn abandoned(&self) -> Option<(bool, Option<Instant>)> {
         let mut last = None;
         for member in &self.members {
-            let Presence::AwaySince(since) = member.presence else {
+            let Presence::Away { since, .. } = member.presence else {
                 return None;
             };
             let presence = since.saturating_duration_since(member.since);
@@ -167,9 +167,7 @@ impl Room {
         if let Some(holder) = self.members.iter().find(|member| taken(member)) {
             let away = match holder.presence {
                 Presence::Here(_) => None,
-                Presence::AwaySince(since) => {
-                    Some((since + self.away.timeout).saturating_duration_since(now))
-                }
+                Presence::Away { until, .. } => Some(until.saturating_duration_since(now)),
             };
             return Err(Refusal::name_taken(name.as_str(), away));
         }
@@ -259,19 +257,33 @@ impl Room {
 
     /// Handles the end of a socket. Its peer is away, or has left if it was here for a short time and does not keep the room's password;
     /// unless it has another socket by now.
-    pub fn disconnected(&mut self, socket: SocketId, now: Instant) -> Vec<AddressedMessage> {
+    pub fn disconnected(
+        &mut self,
+        socket: SocketId,
+        end: SocketEnd,
+        now: Instant,
+    ) -> Vec<AddressedMessage> {
         let mut deliveries = Vec::new();
         if let Some(position) = self.position_of(socket) {
             let keeps_password =
                 self.members.len() == 1 && matches!(self.password, Password::OfFirst(Some(_)));
             let member = &mut self.members[position];
             let presence = now.saturating_duration_since(member.since);
-            if presence < self.away.presence && !keeps_password {
-                let id = self.members.remove(position).id;
-                self.left(id, LeaveReason::Lost, &mut deliveries);
-                return deliveries;
-            }
-            member.presence = Presence::AwaySince(now);
+            let (stays, why) = match end {
+                SocketEnd::Dropped if presence < self.away.presence && !keeps_password => {
+                    let id = self.members.remove(position).id;
+                    self.left(id, LeaveReason::Lost, &mut deliveries);
+                    return deliveries;
+                }
+                SocketEnd::GoingAway if !keeps_password => (self.away.reload, LeaveReason::Left),
+                SocketEnd::GoingAway => (self.away.timeout, LeaveReason::Left),
+                SocketEnd::Dropped => (self.away.timeout, LeaveReason::Lost),
+            };
+            member.presence = Presence::Away {
+                since: now,
+                until: now + stays,
+                why,
+            };
             let id = member.id.clone();
             let message = ServerMessage::Away { id: id.clone() };
             self.notify_others(&id, message, &mut deliveries);
@@ -281,22 +293,17 @@ impl Room {
 
     /// Removes the members that were away for too long.
     pub fn expire(&mut self, now: Instant) -> Vec<AddressedMessage> {
-        let mut lost = Vec::new();
-        self.members.retain(|member| {
-            let gone = match member.presence {
-                Presence::Here(_) => false,
-                Presence::AwaySince(since) => {
-                    now.saturating_duration_since(since) >= self.away.timeout
-                }
-            };
-            if gone {
-                lost.push(member.id.clone());
+        let mut gone = Vec::new();
+        self.members.retain(|member| match member.presence {
+            Presence::Away { until, why, .. } if now >= until => {
+                gone.push((member.id.clone(), why));
+                false
             }
-            !gone
+            _ => true,
         });
         let mut deliveries = Vec::new();
-        for id in lost {
-            self.left(id, LeaveReason::Lost, &mut deliveries);
+        for (id, why) in gone {
+            self.left(id, why, &mut deliveries);
         }
         deliveries
     }
@@ -311,7 +318,7 @@ impl Room {
         let target = self.position(&to).filter(|_| to != *sender);
         let delivery = match target.map(|position| self.members[position].presence) {
             None => refuse(socket, Refusal::no_such_peer(to)),
-            Some(Presence::AwaySince(_)) => refuse(socket, Refusal::peer_away(to)),
+            Some(Presence::Away { .. }) => refuse(socket, Refusal::peer_away(to)),
             Some(Presence::Here(target)) => AddressedMessage {
                 to: target,
                 message: message(sender.clone()),
@@ -359,7 +366,7 @@ impl Room {
         let members = self.members.iter().enumerate();
         let away = members.filter_map(|(position, member)| match member.presence {
             Presence::Here(_) => None,
-            Presence::AwaySince(since) => Some((since, position)),
+            Presence::Away { since, .. } => Some((since, position)),
         });
         away.min().map(|(_, position)| position)
     }

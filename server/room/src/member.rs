@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared::signaling::{Peer, PeerId, PeerKey, PeerKind};
+use shared::signaling::{LeaveReason, Peer, PeerId, PeerKey, PeerKind};
 
 use super::SocketId;
 use super::peer_name::PeerName;
@@ -15,6 +15,17 @@ pub struct AwayRules {
     /// One that was in the room for less leaves at once: otherwise joins that drop would take all places. The only one of a room with a
     /// password stays away, or the next person would decide about the password.
     pub presence: Duration,
+    /// One whose page was closed has left after this time: a reload takes less.
+    pub reload: Duration,
+}
+
+/// How the socket of a peer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketEnd {
+    /// Without notice, or by the server.
+    Dropped,
+    /// By the program of the peer, which ends or loads its page again (RFC 6455 7.4.1, status 1001).
+    GoingAway,
 }
 
 #[derive(Debug)]
@@ -32,7 +43,12 @@ pub(super) struct Member {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Here(SocketId),
-    AwaySince(Instant),
+    Away {
+        since: Instant,
+        /// The peer has left then.
+        until: Instant,
+        why: LeaveReason,
+    },
 }
 
 impl Member {
@@ -49,7 +65,7 @@ impl Member {
     pub(super) fn socket(&self) -> Option<SocketId> {
         match self.presence {
             Presence::Here(socket) => Some(socket),
-            Presence::AwaySince(_) => None,
+            Presence::Away { .. } => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Properties of a room under any order of joins, departures, crashes and messages.
 
+mod expected;
 mod model;
 mod relayed_pair;
 
@@ -7,6 +8,7 @@ use proptest::prelude::*;
 use shared::signaling::MAX_PEERS;
 
 use self::model::RoomModel;
+use crate::SocketEnd;
 
 /// More than a room's limit.
 const PEOPLE: usize = MAX_PEERS + 4;
@@ -35,6 +37,7 @@ enum RoomAction {
     },
     Drop {
         socket: prop::sample::Index,
+        end: SocketEnd,
     },
     /// An offer, an answer or a candidate.
     Relay {
@@ -58,7 +61,8 @@ fn event() -> impl Strategy<Value = RoomAction> {
     prop_oneof![
         6 => (0..PEOPLE, prop::option::weighted(0.3, 0..NAMES.len())).prop_map(|(person, name)| RoomAction::Join { person, name }),
         1 => socket().prop_map(|socket| RoomAction::Leave { socket }),
-        2 => socket().prop_map(|socket| RoomAction::Drop { socket }),
+        2 => socket().prop_map(|socket| RoomAction::Drop { socket, end: SocketEnd::Dropped }),
+        2 => socket().prop_map(|socket| RoomAction::Drop { socket, end: SocketEnd::GoingAway }),
         6 => (socket(), 0..PEOPLE, any::<u8>()).prop_map(|(socket, to, mark)| RoomAction::Relay { socket, to, mark }),
         1 => socket().prop_map(|socket| RoomAction::Ping { socket }),
         1 => socket().prop_map(|socket| RoomAction::JoinAgain { socket }),

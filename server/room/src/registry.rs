@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use limits::{CountedAddress, Failures};
-use shared::signaling::{AWAY_TIMEOUT_S, ErrorCode, IDLE_TIMEOUT_S, PRESENCE_S, RoomPassword};
+use shared::signaling::{
+    AWAY_TIMEOUT_S, ErrorCode, IDLE_TIMEOUT_S, PRESENCE_S, RELOAD_S, RoomPassword,
+};
 use tokio::sync::Notify;
 
 use super::open_sockets::OpenSockets;
@@ -263,6 +265,7 @@ impl RoomRegistry {
         let away = AwayRules {
             timeout: limits.away,
             presence: limits.presence,
+            reload: Duration::from_secs(RELOAD_S),
         };
         let password = limits.passwords.get(room).cloned();
         let password = password.map_or(Password::OfFirst(None), Password::Fixed);

@@ -11,7 +11,7 @@ use super::outbox::Outgoing;
 use super::registry::{RoomLimits, RoomRegistry};
 use super::room_entry::RoomEntry;
 use super::socket::RoomSocket;
-use super::{JoinRequest, SocketId};
+use super::{JoinRequest, SocketEnd, SocketId};
 
 #[test]
 fn one_address_cannot_use_every_socket() {
@@ -150,7 +150,9 @@ fn joins_with_passwords_that_drop_at_once_evict_each_other_only() {
         joined.map(|entry| (entry, socket))
     };
     let leave = |(entry, socket): (Arc<RoomEntry>, SocketId), at| {
-        entry.change(socket, at, |room| room.disconnected(socket, at));
+        entry.change(socket, at, |room| {
+            room.disconnected(socket, SocketEnd::Dropped, at)
+        });
     };
     let [old, new] = [(1, "old"), (2, "new")].map(|(number, room)| join(number, room, start));
     leave(old.unwrap(), after(11_000));

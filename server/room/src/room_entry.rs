@@ -8,7 +8,7 @@ use shared::signaling::{PeerId, ServerMessage};
 
 use super::outbox::Outbox;
 use super::rate::{RateLimiter, RateLimits};
-use super::{AddressedMessage, Room, SocketId};
+use super::{AddressedMessage, Room, SocketEnd, SocketId};
 
 /// What a message waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl EntryState {
             );
             if outbox.push(&message, from.filter(|_| is_relayed)).is_err() {
                 self.outboxes.remove(&to);
-                deliveries.extend(self.room.disconnected(to, now));
+                deliveries.extend(self.room.disconnected(to, SocketEnd::Dropped, now));
             }
         }
     }

@@ -15,7 +15,7 @@ use super::rate::{RateLimiter, SocketRates};
 use super::refusal::Refusal;
 use super::registry::{RoomLimits, RoomRegistry};
 use super::room_entry::{Obstacle, RoomEntry};
-use super::{JoinRequest, Room, SocketId, name};
+use super::{JoinRequest, Room, SocketEnd, SocketId, name};
 
 /// A message that waits for the pace of its address or of its room, or for its receiver.
 #[derive(Debug)]
@@ -243,7 +243,7 @@ impl RoomSocket {
                     return;
                 }
                 Outcome::Bye => {
-                    self.leave_room(now);
+                    self.leave_room(SocketEnd::Dropped, now);
                     return self.outbox.close();
                 }
                 Outcome::Refused(refusal) => return self.refuse(refusal, now),
@@ -283,7 +283,7 @@ impl RoomSocket {
                     let handle = |room: &mut Room| room.handle(self.id, ClientMessage::Leave);
                     room.change(self.id, now, handle);
                 }
-                self.leave_room(now);
+                self.leave_room(SocketEnd::Dropped, now);
                 self.outbox.close();
             }
             (_, None) => self.reply(Refusal::not_joined(), now),
@@ -318,20 +318,20 @@ impl RoomSocket {
             tracing::debug!(socket = self.id.0, code = ?refusal.code, "a socket is closed");
         }
         self.outbox.refuse(refusal);
-        self.leave_room(now);
+        self.leave_room(SocketEnd::Dropped, now);
     }
 
     /// Closes the socket, which does not accept messages. Queued messages are dropped.
     pub fn abort(&mut self, now: Instant) {
         self.outbox.abort();
-        self.leave_room(now);
+        self.leave_room(SocketEnd::Dropped, now);
     }
 
     /// Handles the end of the socket: its peer is away, unless the peer has left.
-    pub fn leave_room(&mut self, now: Instant) {
+    pub fn leave_room(&mut self, end: SocketEnd, now: Instant) {
         self.plain.leave(&self.rooms);
         if let Some(room) = self.room.take() {
-            room.change(self.id, now, |room| room.disconnected(self.id, now));
+            room.change(self.id, now, |room| room.disconnected(self.id, end, now));
             room.forget(self.id);
             self.rooms.remove_if_empty(&room);
         }
@@ -376,7 +376,7 @@ impl RoomSocket {
 
     fn reply(&mut self, refusal: Refusal, now: Instant) {
         if self.outbox.push(&refusal.into(), None).is_err() {
-            self.leave_room(now);
+            self.leave_room(SocketEnd::Dropped, now);
         }
     }
 }
@@ -393,7 +393,7 @@ fn receiver(message: Option<&ClientMessage>) -> Option<&PeerId> {
 
 impl Drop for RoomSocket {
     fn drop(&mut self) {
-        self.leave_room(Instant::now());
+        self.leave_room(SocketEnd::Dropped, Instant::now());
         self.outbox.close();
         self.rooms.disconnect(self.id, self.rates.clone());
     }

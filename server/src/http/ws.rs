@@ -16,6 +16,7 @@ use shared::signaling::{ErrorCode, MAX_MESSAGE};
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -24,6 +25,7 @@ use super::client_counting::Counted;
 use super::error::HttpError;
 use super::frame_limits::{FrameLimits, TooManyFragments};
 use super::router::App;
+use room::SocketEnd;
 use room::outbox::{CloseReason, Outbox, Outgoing};
 use room::refusal::Refusal;
 use room::socket::RoomSocket;
@@ -88,7 +90,7 @@ async fn serve(mut socket: WebSocket, mut room_socket: RoomSocket) {
         readable = relay_messages(&mut socket, &mut room_socket, &outbox) => readable,
         () = overdue => true,
     };
-    room_socket.leave_room(Instant::now());
+    room_socket.leave_room(SocketEnd::Dropped, Instant::now());
     outbox.close();
     let _ = timeout(CLOSE_TIMEOUT, close(&mut socket, &outbox, readable)).await;
 }
@@ -141,7 +143,13 @@ async fn relay_messages(
                     Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => {
                         room_socket.on_control(bytes.len(), received);
                     }
-                    Some(Ok(Message::Close(_))) | None => return true,
+                    Some(Ok(Message::Close(frame))) => {
+                        if frame.is_some_and(|frame| frame.code == CloseCode::Away) {
+                            room_socket.leave_room(SocketEnd::GoingAway, received);
+                        }
+                        return true;
+                    }
+                    None => return true,
                     // Only raw sockets have frames.
                     Some(Ok(Message::Frame(_))) => {}
                     Some(Err(error)) => {

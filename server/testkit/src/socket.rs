@@ -10,6 +10,7 @@ use shared::signaling::{
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 /// The time to wait for a message.
@@ -217,6 +218,15 @@ impl TestMember {
 
     pub async fn receive(&mut self) -> ServerMessage {
         self.socket.receive().await
+    }
+
+    /// Closes the socket as a browser does whose page is closed or loaded again.
+    pub async fn close_page(mut self) {
+        let frame = CloseFrame {
+            code: 1001.into(),
+            reason: "".into(),
+        };
+        self.socket.send(Message::Close(Some(frame))).await;
     }
 
     /// Drops the connection without a close frame.

@@ -131,6 +131,26 @@ async fn who_stays_away_for_too_long_is_lost() {
     server.stop().await;
 }
 
+/// Others are told of no leaving and joining, also when the page was there for a moment.
+#[tokio::test]
+async fn a_page_that_is_loaded_again_is_the_same_peer_and_one_that_is_closed_has_left() {
+    let server = TestServer::with(&["test:"]).await;
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    let (id, peer) = (bob.me.id.clone(), bob.me.clone());
+    ada.receive().await;
+    bob.close_page().await;
+    assert_eq!(ada.receive().await, ServerMessage::Away { id: id.clone() });
+    let bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    assert_eq!(ada.receive().await, ServerMessage::Arrived { peer });
+    bob.close_page().await;
+    assert_eq!(ada.receive().await, ServerMessage::Away { id: id.clone() });
+    let why = LeaveReason::Left;
+    assert_eq!(ada.receive().await, ServerMessage::Left { id, why });
+    TestMember::join(&server.url, "demo", "Bob", 3).await;
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_room_where_everybody_is_away_makes_place_for_another() {
     let server = TestServer::with(&["test:", "--max-rooms", "1"]).await;

@@ -1,39 +1,19 @@
 //! A room, and a model of its expected members.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use shared::signaling::{
-    ClientMessage, ErrorCode, LeaveReason, MAX_PEERS, Peer, PeerId, PeerKey, PeerKind,
-    ServerMessage,
+    ClientMessage, ErrorCode, LeaveReason, MAX_PEERS, Peer, PeerId, PeerKind, ServerMessage,
 };
 
+use super::expected::{AWAY, AWAY_TIMEOUT, Expected, ROOM, after, id, key};
 use super::relayed_pair::relayed_pair;
-use super::{NAMES, PEOPLE, RoomAction};
+use super::{NAMES, RoomAction};
 use crate::{
-    AddressedMessage, AwayRules, JoinRequest, Password, Room, SocketId, peer_name::PeerName,
+    AddressedMessage, JoinRequest, Password, Room, SocketEnd, SocketId, peer_name::PeerName,
 };
-
-const ROOM: &str = "demo";
-pub(super) const AWAY_TIMEOUT: Duration = Duration::from_secs(30);
-const AWAY: AwayRules = AwayRules {
-    timeout: AWAY_TIMEOUT,
-    presence: Duration::ZERO,
-};
-
-static IDS: LazyLock<[PeerId; PEOPLE]> =
-    LazyLock::new(|| std::array::from_fn(|person| PeerId::of(ROOM, &key(person))));
-
-/// A member that the room should have.
-#[derive(Clone, Debug)]
-struct Expected {
-    person: usize,
-    name: PeerName,
-    socket: Option<SocketId>,
-    away_since: Instant,
-}
 
 /// A room, its model, and the messages that every socket received.
 pub(super) struct RoomModel {
@@ -73,9 +53,9 @@ impl RoomModel {
                 self.deliver(deliveries);
                 self.views.remove(&socket);
             }
-            RoomAction::Drop { socket } => {
+            RoomAction::Drop { socket, end } => {
                 if let Some(socket) = self.socket(socket) {
-                    self.drop_socket(socket);
+                    self.drop_socket(socket, end);
                 }
             }
             RoomAction::Relay { socket, to, mark } => self.relay(socket, to, mark),
@@ -117,25 +97,31 @@ impl RoomModel {
             }
             RoomAction::Wait { seconds } => {
                 self.now += Duration::from_secs(seconds);
-                let lost = |member: &Expected| {
-                    member.socket.is_none() && self.now - member.away_since >= AWAY_TIMEOUT
+                let gone = |member: &Expected| {
+                    let (stays, _) = after(member.end);
+                    member.socket.is_none() && self.now - member.away_since >= stays
                 };
-                self.expected.retain(|member| !lost(member));
                 let deliveries = self.room.expire(self.now);
+                for AddressedMessage { message, .. } in &deliveries {
+                    let mut gone = self.expected.iter().filter(|member| gone(member));
+                    let left = gone.any(|member| matches!(message, ServerMessage::Left { id: left, why } if *left == id(member.person) && *why == after(member.end).1));
+                    assert!(left, "{message:?}");
+                }
+                self.expected.retain(|member| !gone(member));
                 self.deliver(deliveries);
             }
         }
         self.check();
     }
 
-    fn drop_socket(&mut self, socket: SocketId) {
+    fn drop_socket(&mut self, socket: SocketId, end: SocketEnd) {
         let peer = self.peer_of(socket);
         for member in &mut self.expected {
             if member.socket == Some(socket) {
-                (member.socket, member.away_since) = (None, self.now);
+                (member.socket, member.away_since, member.end) = (None, self.now, end);
             }
         }
-        let deliveries = self.room.disconnected(socket, self.now);
+        let deliveries = self.room.disconnected(socket, end, self.now);
         self.assert_all_others_receive(
             &deliveries,
             peer.as_ref(),
@@ -172,6 +158,7 @@ impl RoomModel {
                     name: shown,
                     socket: Some(socket),
                     away_since: self.now,
+                    end: SocketEnd::Dropped,
                 };
                 let older = match position {
                     Some(position) => {
@@ -327,11 +314,10 @@ impl RoomModel {
     /// At the end every peer leaves, and nothing remains.
     pub(super) fn end(mut self) {
         for socket in 0..self.people.len() {
-            self.drop_socket(SocketId(socket as u64));
+            self.drop_socket(SocketId(socket as u64), SocketEnd::Dropped);
         }
-        self.apply(RoomAction::Wait {
-            seconds: AWAY_TIMEOUT.as_secs(),
-        });
+        let seconds = AWAY_TIMEOUT.as_secs();
+        self.apply(RoomAction::Wait { seconds });
         assert!(self.room.is_empty());
     }
 
@@ -372,26 +358,6 @@ impl RoomModel {
         let member = members.find(|member| member.socket == Some(socket));
         member.map(|member| id(member.person))
     }
-}
-
-impl Expected {
-    fn peer(&self) -> Peer {
-        Peer {
-            id: id(self.person),
-            name: self.name.as_str().to_owned(),
-            kind: PeerKind::Browser,
-            native: true,
-            away: self.socket.is_none(),
-        }
-    }
-}
-
-fn key(person: usize) -> PeerKey {
-    PeerKey::from_random(person as u128)
-}
-
-fn id(person: usize) -> PeerId {
-    IDS[person].clone()
 }
 
 fn is_error(delivery: &AddressedMessage, wanted: ErrorCode) -> bool {
