@@ -32,6 +32,9 @@ pub struct StreamInfo {
     /// Absent when the source has no readable audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<AudioTrack>,
+    /// A second picture, which a page shows over the first: a camera over a screen. Viewers get it in the second video m-line of their offer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inset: Option<VideoTrack>,
     /// The renditions being sent now: one entry per codec with viewers.
     #[serde(default)]
     pub renditions: Vec<Rendition>,

@@ -32,10 +32,13 @@ pub(super) fn write(
     tracks: &[TrackParams],
 ) -> String {
     write_sections(&negotiation.connection, local, |answer, section, medium| {
-        let formats = negotiation.formats(medium);
         let mut served = negotiation.served().zip(tracks);
-        if let Some((_, track)) = served.find(|(other, _)| *other == formats) {
-            write_served(answer, section, formats, track, local);
+        if let Some(((_, formats), track)) = served.find(|((other, _), _)| *other == medium) {
+            let name = match medium {
+                Medium::Inset => "inset",
+                Medium::Video | Medium::Audio => &section.kind,
+            };
+            write_served(answer, section, name, formats, track, local);
         }
     })
 }
@@ -121,6 +124,7 @@ pub(super) fn write_transport(
 fn write_served(
     answer: &mut String,
     section: &OfferedSection,
+    name: &str,
     formats: &[Format],
     track: &TrackParams,
     local: &Local<'_>,
@@ -137,14 +141,14 @@ fn write_served(
         push(answer, format_args!("a=extmap:{id} {TRANSPORT_URI}"));
     }
     let TrackParams { ssrc, rtx_ssrc, .. } = *track;
-    let (cname, kind) = (local.cname, &section.kind);
-    push(answer, format_args!("a=msid:{cname} {kind}"));
+    let cname = local.cname;
+    push(answer, format_args!("a=msid:{cname} {name}"));
     if let Some(rtx) = rtx_ssrc {
         push(answer, format_args!("a=ssrc-group:FID {ssrc} {rtx}"));
     }
     for ssrc in [Some(ssrc), rtx_ssrc].into_iter().flatten() {
         push(answer, format_args!("a=ssrc:{ssrc} cname:{cname}"));
-        push(answer, format_args!("a=ssrc:{ssrc} msid:{cname} {kind}"));
+        push(answer, format_args!("a=ssrc:{ssrc} msid:{cname} {name}"));
     }
 }
 

@@ -66,4 +66,31 @@ mod tests {
         let without = with_rtx.replace("VP9", "x");
         assert!(Negotiation::new(&without, &published).is_err());
     }
+
+    #[test]
+    fn a_second_m_line_of_video_gets_the_inset_of_a_published_stream_and_nothing_of_a_file() {
+        let second = video("recvonly").replace("a=mid:1", "a=mid:2");
+        let offer = format!("{HEAD}{}{second}", video("recvonly"));
+        let inset = Offering {
+            inset: vec![Codec::Vp8],
+            ..offering()
+        };
+        let lines = |offering: &Offering| {
+            let answer = answer(&Negotiation::new(&offer, offering).unwrap());
+            let wanted = ["a=sendonly", "a=inactive", "a=msid:", "a=ssrc-group:"];
+            let lines = answer.lines();
+            let lines = lines.filter(|line| wanted.iter().any(|start| line.starts_with(start)));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let first = ["a=sendonly", "a=msid:c0ffee video", "a=ssrc-group:FID 1 2"];
+        let second = ["a=sendonly", "a=msid:c0ffee inset", "a=ssrc-group:FID 3 4"];
+        assert_eq!(lines(&inset), [first, second].concat());
+        assert_eq!(lines(&offering()), [&first[..], &["a=inactive"]].concat());
+        // Not instead of the picture.
+        let none = Offering {
+            video: vec![Codec::Av1],
+            ..inset
+        };
+        assert!(Negotiation::new(&offer, &none).is_err());
+    }
 }

@@ -45,6 +45,7 @@ pub(super) fn offering() -> Offering {
         h264_profile: None,
         single_nal: false,
         audio: true,
+        inset: Vec::new(),
         replacements: Vec::new(),
     }
 }
@@ -55,7 +56,7 @@ pub(super) fn answer(negotiation: &Negotiation) -> String {
     let mut ssrc = || ssrcs.next().unwrap();
     let tracks: Vec<_> = negotiation
         .served()
-        .map(|formats| TrackParams {
+        .map(|(_, formats)| TrackParams {
             formats: formats.iter().map(Format::payload_format).collect(),
             ssrc: ssrc(),
             rtx_ssrc: formats[0].rtx.map(|_| ssrc()),
@@ -85,8 +86,8 @@ pub(super) fn answer_by(write: impl FnOnce(&Local<'_>) -> String) -> String {
 fn the_answer_has_the_chosen_formats_only() {
     let offer = format!("{HEAD}{}{}{}", audio("recvonly"), video("recvonly"), data());
     let negotiation = Negotiation::new(&offer, &offering()).unwrap();
-    assert_eq!(negotiation.video[0].payload_type, 96);
-    assert_eq!(negotiation.audio[0].payload_type, 111);
+    assert_eq!(negotiation.formats.video[0].payload_type, 96);
+    assert_eq!(negotiation.formats.audio[0].payload_type, 111);
     let answer = answer(&negotiation);
     for line in [
         "a=group:BUNDLE 0 1",
@@ -207,16 +208,16 @@ fn one_fingerprint_that_can_be_checked_is_enough() {
 #[test]
 fn an_offer_of_one_medium_gets_that_one_only() {
     let video = Negotiation::new(&format!("{HEAD}{}", video("recvonly")), &offering()).unwrap();
-    assert!(!video.video.is_empty() && video.audio.is_empty());
+    assert!(!video.formats.video.is_empty() && video.formats.audio.is_empty());
     let audio = Negotiation::new(&format!("{HEAD}{}", audio("recvonly")), &offering()).unwrap();
-    assert!(audio.video.is_empty() && !audio.audio.is_empty());
+    assert!(audio.formats.video.is_empty() && !audio.formats.audio.is_empty());
 }
 
 #[test]
 fn without_bundle_only_video_is_served() {
     let offer = format!("v=0\r\ns=-\r\n{}{}", audio("recvonly"), video("recvonly"));
     let negotiation = Negotiation::new(&offer, &offering()).unwrap();
-    assert!(!negotiation.video.is_empty() && negotiation.audio.is_empty());
+    assert!(!negotiation.formats.video.is_empty() && negotiation.formats.audio.is_empty());
     let answer = answer(&negotiation);
     assert!(!answer.contains("BUNDLE"), "{answer}");
 }
@@ -300,8 +301,9 @@ fn h264_in_another_packetization_mode_alone_is_refused_and_not_served_as_sound_o
         )
     };
     let without_vp8 = |offer: String| offer.replace("VP8", "x");
-    let negotiate =
-        |offer: String| Negotiation::new(&offer, &offering()).map(|negotiation| negotiation.video);
+    let negotiate = |offer: String| {
+        Negotiation::new(&offer, &offering()).map(|negotiation| negotiation.formats.video)
+    };
     for fmtp in [
         "",
         "a=fmtp:50 profile-level-id=42e01f\r\n",
@@ -321,7 +323,13 @@ fn h264_in_another_packetization_mode_alone_is_refused_and_not_served_as_sound_o
         ..offering()
     };
     let mode_0 = h264("a=fmtp:50 packetization-mode=0\r\n");
-    let video = |offer: &str| Negotiation::new(offer, &both).unwrap().video.remove(0);
+    let video = |offer: &str| {
+        Negotiation::new(offer, &both)
+            .unwrap()
+            .formats
+            .video
+            .remove(0)
+    };
     assert!(video(&without_vp8(mode_0.clone())).single_nal);
     assert_eq!(video(&mode_0).codec, Codec::Vp8);
     let mode_2 = without_vp8(h264("a=fmtp:50 packetization-mode=2\r\n"));
@@ -332,7 +340,7 @@ fn h264_in_another_packetization_mode_alone_is_refused_and_not_served_as_sound_o
         ..offering()
     };
     let offer = without_vp8(h264("")).replace("VP9", "x");
-    assert!(Negotiation::new(&offer, &vp9).unwrap().audio.len() == 1);
+    assert!(Negotiation::new(&offer, &vp9).unwrap().formats.audio.len() == 1);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub(crate) struct Offering {
     /// H.264 in single NAL unit mode, for those who take none of `video`.
     pub(crate) single_nal: bool,
     pub(crate) audio: bool,
+    /// Video codecs of a second picture; empty without one.
+    pub(crate) inset: Vec<Codec>,
     /// What publishers may send in place of these: the answer has them too.
     pub(crate) replacements: Vec<Codec>,
 }
@@ -25,29 +27,44 @@ pub(crate) struct Offering {
 pub(super) enum Medium {
     Video,
     Audio,
+    /// A second picture.
+    Inset,
 }
 
-/// For each m-line the medium that it gets, and the formats of video and audio.
-pub(super) type Assignment = (Vec<Option<Medium>>, Formats, Formats);
+impl Medium {
+    /// Of its m-lines.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Video | Self::Inset => "video",
+            Self::Audio => "audio",
+        }
+    }
+}
 
-/// Assigns each medium to the first m-line that can have it.
-pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, NegotiationError> {
+/// What each medium is sent in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Assigned {
+    pub(crate) video: Formats,
+    pub(crate) audio: Formats,
+    pub(crate) inset: Formats,
+}
+
+/// Assigns each medium to the first m-line that can have it and has none, the second picture only beside the first. Returns for each m-line the medium that it gets.
+pub(super) fn assign(
+    sdp: &Sdp<'_>,
+    offering: &Offering,
+) -> Result<(Vec<Option<Medium>>, Assigned), NegotiationError> {
     let session = sdp.session_direction();
     let bundle: Vec<&str> = sdp.bundle().collect();
     let (mut sends_only, mut wants, mut receives) = (false, false, false);
     let mut serve: Vec<Option<Medium>> = vec![None; sdp.media.len()];
-    let (mut video, mut audio) = (Formats::new(), Formats::new());
+    let mut assigned = Assigned::default();
     // An m-line takes H.264, which the stream has, in a packetization mode that is not sent.
     let mut lacks_mode = false;
     // Video first: without BUNDLE there is a single transport, and video gets it.
-    for medium in [Medium::Video, Medium::Audio] {
+    for medium in [Medium::Video, Medium::Audio, Medium::Inset] {
         for (index, section) in sdp.media.iter().enumerate() {
-            let kind = if medium == Medium::Video {
-                "video"
-            } else {
-                "audio"
-            };
-            if !section.is_kind(kind) || section.is_rejected() {
+            if !section.is_kind(medium.name()) || section.is_rejected() || serve[index].is_some() {
                 continue;
             }
             match section.direction().unwrap_or(session) {
@@ -59,10 +76,15 @@ pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, N
                         Medium::Video => (
                             offering.video.as_slice(),
                             offering.h264_profile.as_deref(),
-                            &mut video,
+                            &mut assigned.video,
                         ),
-                        Medium::Audio if offering.audio => (&[Codec::Opus][..], None, &mut audio),
-                        Medium::Audio => continue,
+                        Medium::Audio if offering.audio => {
+                            (&[Codec::Opus][..], None, &mut assigned.audio)
+                        }
+                        Medium::Inset if !assigned.video.is_empty() => {
+                            (offering.inset.as_slice(), None, &mut assigned.inset)
+                        }
+                        Medium::Audio | Medium::Inset => continue,
                     };
                     wants |= !codecs.is_empty();
                     let shares_transport = serve.iter().all(Option::is_none)
@@ -87,11 +109,11 @@ pub(super) fn assign(sdp: &Sdp<'_>, offering: &Offering) -> Result<Assignment, N
         }
     }
     // Not sound alone: the viewer would not learn why it has no picture.
-    if video.is_empty() && lacks_mode {
+    if assigned.video.is_empty() && lacks_mode {
         return Err(NegotiationError::PacketizationMode);
     }
     if serve.iter().any(Option::is_some) {
-        return Ok((serve, video, audio));
+        return Ok((serve, assigned));
     }
     if sends_only && !receives {
         return Err(NegotiationError::SendOnly);

@@ -43,6 +43,8 @@ struct Line {
     /// Its number among the layers of the m-line, and its name.
     layer: usize,
     rid: Option<String>,
+    /// Of a second picture.
+    is_inset: bool,
 }
 
 #[derive(Debug)]
@@ -87,7 +89,9 @@ impl PublishedTracks {
             let mut others = lines.iter();
             let m_line = others.position(|other| other.mid == line.mid);
             let m_line = m_line.unwrap_or(index);
+            let is_inset = has_video(line) && lines[..m_line].iter().any(has_video);
             Line {
+                is_inset,
                 m_line,
                 layer: index - m_line,
                 rid: line.rid.clone(),
@@ -154,12 +158,14 @@ impl PublishedTracks {
         }
         track.meter.add(time, unit.data.len());
         let decoded = track.decode_times.next(time);
-        let track = track.offered.id;
+        let OfferedTrack {
+            id: track, inset, ..
+        } = track.offered;
         let offering = self.take_offering(time);
         Some(Published {
             begins_run,
             offering,
-            is_main: !unit.codec.is_video() || self.main.is_none_or(|main| main == track),
+            is_main: !unit.codec.is_video() || !inset && self.main.is_none_or(|main| main == track),
             track,
             unit: AccessUnit {
                 codec: unit.codec,
@@ -173,11 +179,16 @@ impl PublishedTracks {
 
     /// Returns the index of the new track.
     fn begin(&mut self, line: usize, codec: Codec, now: Instant) -> Option<usize> {
-        let layer = self.lines.get(line)?.layer;
+        let Line {
+            layer, is_inset, ..
+        } = *self.lines.get(line)?;
         self.tracks.retain(|track| track.line != line);
         let track = PublishedTrack {
             line,
-            offered: publication::layer(codec, layer),
+            offered: match is_inset {
+                true => publication::inset(codec, layer),
+                false => publication::layer(codec, layer),
+            },
             decode_times: DecodeTimes::default(),
             meter: LayerMeter::new(now),
             newest: now,
@@ -226,14 +237,15 @@ impl PublishedTracks {
         tracks
     }
 
-    /// The simulcast layers, largest first.
+    /// The simulcast layers of the picture, largest first.
     pub(super) fn layers(&self, now: Instant) -> Vec<PublisherLayer> {
         let offered = self.ranked();
         let is_offered = |track: &PublishedTrack| {
             let mut offered = offered.iter();
             offered.any(|other| other.line == track.line)
         };
-        let mut layers: Vec<_> = self.tracks.iter().collect();
+        let pictures = self.tracks.iter().filter(|track| !track.offered.inset);
+        let mut layers: Vec<_> = pictures.collect();
         layers.sort_by_key(|track| Reverse(track.pixels()));
         let layers = layers.into_iter().filter_map(|track| {
             let (fps, bit_rate) = track.meter.rates(now);
@@ -265,7 +277,8 @@ impl PublishedTracks {
         self.main = offering.of(TrackKind::Video).next().map(|track| track.id);
         let video = offering.of(TrackKind::Video).next().map(video_track);
         let audio = offering.of(TrackKind::Audio).next().map(audio_track);
-        (offering.video, offering.audio) = (video, audio);
+        let inset = offering.of(TrackKind::Inset).next().map(video_track);
+        (offering.video, offering.audio, offering.inset) = (video, audio, inset);
         Some(offering)
     }
 }
@@ -275,6 +288,10 @@ impl PublishedTrack {
         let (width, height) = self.offered.size.unwrap_or_default();
         u64::from(width) * u64::from(height)
     }
+}
+
+fn has_video(line: &LineParams) -> bool {
+    line.formats.iter().any(|format| format.codec.is_video())
 }
 
 fn video_track(track: &OfferedTrack) -> VideoTrack {

@@ -28,7 +28,7 @@ pub(super) fn names() -> String {
 /// The formats that can be received, in the publisher's order, each payload type once. It may change between them.
 pub(super) fn receivable(section: &Section<'_>, medium: Medium) -> Vec<Format> {
     let wanted = match medium {
-        Medium::Video => &VIDEO[..],
+        Medium::Video | Medium::Inset => &VIDEO[..],
         Medium::Audio => &AUDIO,
     };
     let mut formats: Vec<Format> = Vec::new();

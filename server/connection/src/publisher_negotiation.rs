@@ -11,7 +11,7 @@ use super::publisher_formats::{self, parameter_sets};
 use super::sdp::{Direction, Sdp, Section};
 use super::simulcast::{self, Layer};
 
-/// Tracks of a kind that an offer may send. One is received, since a stream has one picture and one sound; the answer rejects the other.
+/// Tracks of a kind that an offer may send. Of sound one is received, and the answer rejects the other. A second picture is the inset.
 const MAX_OF_KIND: usize = 2;
 
 /// What is received of an offer.
@@ -97,7 +97,7 @@ impl OfferedLine {
     ) -> Result<Self, NegotiationError> {
         let (ssrc, rtx_ssrc) = ssrcs(section);
         let layers = match medium {
-            Medium::Video => simulcast::layers(section, &formats)?,
+            Medium::Video | Medium::Inset => simulcast::layers(section, &formats)?,
             Medium::Audio if simulcast::sent(section).is_empty() => Vec::new(),
             Medium::Audio => return Err(NegotiationError::AudioLayers),
         };
@@ -182,9 +182,13 @@ fn accept(sdp: &Sdp<'_>) -> Result<Vec<Accepted>, NegotiationError> {
     let mut accepted: Vec<Accepted> = vec![None; sdp.media.len()];
     let mut sends = false;
     // Video first: without BUNDLE there is a single transport, and video gets it.
-    for (medium, kind) in [(Medium::Video, "video"), (Medium::Audio, "audio")] {
+    let media = [
+        (&[Medium::Video, Medium::Inset][..], "video"),
+        (&[Medium::Audio], "audio"),
+    ];
+    for (media, kind) in media {
         let mut sent = 0;
-        let mut taken = false;
+        let mut media = media.iter().copied().peekable();
         for (index, section) in sdp.media.iter().enumerate() {
             let direction = section.direction().unwrap_or(session);
             if !section.is_kind(kind)
@@ -200,10 +204,12 @@ fn accept(sdp: &Sdp<'_>) -> Result<Vec<Accepted>, NegotiationError> {
             }
             let shares_transport = accepted.iter().all(Option::is_none)
                 || section.mid().is_some_and(|mid| bundle.contains(&mid));
-            let formats = publisher_formats::receivable(section, medium);
-            if !taken && shares_transport && !formats.is_empty() {
-                taken = true;
-                accepted[index] = Some((medium, formats));
+            let Some(medium) = media.peek() else {
+                continue;
+            };
+            let formats = publisher_formats::receivable(section, *medium);
+            if shares_transport && !formats.is_empty() {
+                accepted[index] = media.next().map(|medium| (medium, formats));
             }
         }
     }

@@ -157,26 +157,29 @@ fn lean_m_lines_are_received_also_one_that_is_bundle_only() {
 }
 
 #[test]
-fn of_two_tracks_of_a_kind_one_is_received_and_three_are_refused() {
-    let screen = |mid: &str| {
+fn two_pictures_and_one_sound_are_received_and_three_of_a_kind_are_refused() {
+    let track = |kind: &'static str, codec: &str, mid: u32| {
         format!(
-            "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:{mid}\r\na=sendonly\r\n{TRANSPORT}a=rtpmap:96 VP8/90000\r\n"
+            "m={kind} 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:{mid}\r\na=sendonly\r\n{TRANSPORT}a=rtpmap:96 {codec}\r\n"
         )
     };
-    let two = format!("{}{}{}", head("0 1"), screen("0"), screen("1"));
-    let negotiation = PublisherNegotiation::new(&two).unwrap();
-    assert_eq!(negotiation.params(7, "").lines.len(), 1);
-    let answer = answer(&negotiation);
-    let directions = answer
-        .lines()
-        .filter(|line| ["a=recvonly", "a=inactive"].contains(line));
-    assert_eq!(directions.collect::<Vec<_>>(), ["a=recvonly", "a=inactive"]);
-    assert!(answer.contains("a=group:BUNDLE 0 1\r\n"), "{answer}");
-    let three = format!("{two}{}", screen("2"));
-    assert_eq!(
-        error(&three),
-        NegotiationError::TooManyTracks { kind: "video" }
-    );
+    for (kind, codec, received, replies) in [
+        ("video", "VP8/90000", 2, ["a=recvonly", "a=recvonly"]),
+        ("audio", "opus/48000/2", 1, ["a=recvonly", "a=inactive"]),
+    ] {
+        let track = |mid| track(kind, codec, mid);
+        let two = format!("{}{}{}", head("0 1"), track(0), track(1));
+        let negotiation = PublisherNegotiation::new(&two).unwrap();
+        assert_eq!(negotiation.params(7, "").lines.len(), received);
+        let answer = answer(&negotiation);
+        let directions = answer
+            .lines()
+            .filter(|line| ["a=recvonly", "a=inactive"].contains(line));
+        assert_eq!(directions.collect::<Vec<_>>(), replies);
+        assert!(answer.contains("a=group:BUNDLE 0 1\r\n"), "{answer}");
+        let three = format!("{two}{}", track(2));
+        assert_eq!(error(&three), NegotiationError::TooManyTracks { kind });
+    }
 }
 
 #[test]

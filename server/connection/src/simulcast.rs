@@ -1,11 +1,11 @@
 //! The simulcast layers that an m-line of a publisher sends (RFC 8853, RFC 8851). Pure.
 
+use stream::publication::MAX_LAYERS;
+
 use super::codecs::Format;
 use super::negotiation_error::NegotiationError;
 use super::sdp::Section;
 
-/// Layers of an m-line: browsers and OBS send three.
-pub(super) const MAX_LAYERS: usize = 4;
 /// Streams that an m-line may describe; further ones are not received.
 const MAX_DESCRIBED: usize = 16;
 /// What a header extension holds (RFC 8285 4.3).

@@ -53,6 +53,7 @@ fn of_viewer(offer: &str) -> Outcome {
         h264_profile: Some("Main".to_owned()),
         single_nal: false,
         audio: true,
+        inset: Vec::new(),
         replacements: Vec::new(),
     };
     let negotiation = Negotiation::new(offer, &offering).map_err(|error| error.to_string())?;

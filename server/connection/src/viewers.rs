@@ -14,7 +14,7 @@ use super::error::{SessionError, SetupError};
 use super::formats::Formats;
 use super::host::{Host, random_number};
 use super::negotiation::Negotiation;
-use super::offering::Offering;
+use super::offering::{Medium, Offering};
 use super::profiles::ClientKind;
 use super::publishers::Publishers;
 use super::serving::Serving;
@@ -33,6 +33,7 @@ use net::{NetError, Port};
 use shared::api::{Codec, ViewerLimit};
 use srtp::Profile;
 use stream::admission::ViewerPermit;
+use stream::publication;
 use stream::{Stream, StreamError, WantedTrack};
 use transport::dtls::Identity;
 
@@ -257,7 +258,9 @@ impl Inner {
         let negotiation = Negotiation::new(sdp, &codecs(&offered, &replacements))?;
         let wanted: Vec<_> = negotiation
             .served()
-            .filter_map(|formats| wanted(formats, &offered, !replacements.is_empty()))
+            .filter_map(|(medium, formats)| {
+                wanted(medium, formats, &offered, !replacements.is_empty())
+            })
             .collect();
         let tracks: Vec<_> = wanted.iter().map(|wanted| wanted.track.clone()).collect();
         let address = permit.address();
@@ -312,13 +315,13 @@ impl Inner {
 
 /// The tracks of these formats. All SSRCs differ, and none is 0.
 fn track_params<'a>(
-    served: impl Iterator<Item = &'a Formats>,
+    served: impl Iterator<Item = (Medium, &'a Formats)>,
 ) -> Result<Vec<TrackParams>, SessionError> {
     let random = random_number()?;
     // The lower 8 bits count, the others are random.
     let mut ssrcs = (1..=u8::MAX).map(|number| random as u32 & !0xFF | u32::from(number));
     let mut ssrc = || ssrcs.next().unwrap_or_default();
-    let tracks = served.map(|formats| {
+    let tracks = served.map(|(_, formats)| {
         let first = formats.first();
         TrackParams {
             formats: formats.iter().map(Format::payload_format).collect(),
@@ -332,6 +335,7 @@ fn track_params<'a>(
 
 /// The track of these formats, and the codecs of those that may take its place.
 fn wanted(
+    medium: Medium,
     formats: &[Format],
     offered: &media::track::Offering,
     is_published: bool,
@@ -339,8 +343,16 @@ fn wanted(
     let first = formats.first()?;
     // A publisher may go on with another layer, or another codec that the answer has.
     let all = formats.iter().filter(|_| is_published);
+    let track = match medium {
+        Medium::Video | Medium::Audio => offered.rendition(first.codec, first.single_nal)?.clone(),
+        // It may begin later.
+        Medium::Inset => {
+            let now = offered.inset_with_codec(first.codec).cloned();
+            now.unwrap_or_else(|| publication::inset(first.codec, 0))
+        }
+    };
     Some(WantedTrack {
-        track: offered.rendition(first.codec, first.single_nal)?.clone(),
+        track,
         codecs: all.map(|format| format.codec).collect(),
     })
 }
@@ -354,11 +366,21 @@ fn codecs(offered: &media::track::Offering, replacements: &[OfferedTrack]) -> Of
     let (single_nal, videos): (Vec<_>, Vec<_>) = videos.partition(|track| track.single_nal);
     let mut codecs: Vec<_> = videos.into_iter().map(|track| track.codec).collect();
     codecs.dedup();
+    let replacements = replacements.iter().map(|track| track.codec);
+    // A publisher that sends no second picture may begin to.
+    let mut inset: Vec<_> = offered
+        .of(TrackKind::Inset)
+        .map(|track| track.codec)
+        .collect();
+    if inset.is_empty() {
+        inset.extend(replacements.clone().filter(|codec| codec.is_video()));
+    }
     Offering {
         video: codecs,
         h264_profile: video.and_then(|video| video.profile.clone()),
         single_nal: !single_nal.is_empty(),
         audio: offered.has(TrackKind::Audio),
-        replacements: replacements.iter().map(|track| track.codec).collect(),
+        inset,
+        replacements: replacements.collect(),
     }
 }

@@ -46,6 +46,7 @@ fn offered(id: TrackId, codec: Codec) -> OfferedTrack {
         bit_rate: 1_000_000,
         encoded: false,
         single_nal: false,
+        inset: false,
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn scan(demuxer: &mut Demuxer) -> FileScan {
             TrackKind::Audio => {
                 largest_audio_packet = largest_audio_packet.max(demuxed.packet.size())
             }
-            TrackKind::Video => {
+            TrackKind::Video | TrackKind::Inset => {
                 video_packets += 1;
                 scan_packet(&demuxed, h264.as_mut(), &mut scan);
                 if let Some(first_frame) = &mut first_frame {

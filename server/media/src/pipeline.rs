@@ -158,7 +158,7 @@ impl Pipeline {
         dts: MediaTime,
     ) -> Result<(), MediaError> {
         match demuxed.kind {
-            TrackKind::Video => self.push_video(demuxed, time, dts),
+            TrackKind::Video | TrackKind::Inset => self.push_video(demuxed, time, dts),
             TrackKind::Audio => {
                 demuxed.packet.set_pts(Some(time.0));
                 demuxed.packet.set_dts(Some(dts.0));

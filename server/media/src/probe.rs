@@ -118,6 +118,7 @@ impl Probe {
                 },
                 encoded,
                 single_nal,
+                inset: false,
             }
         });
         Offering {
@@ -125,6 +126,7 @@ impl Probe {
             duration: self.duration,
             video: self.video.clone(),
             audio: self.audio.clone(),
+            inset: None,
         }
     }
 

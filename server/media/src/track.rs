@@ -13,6 +13,14 @@ pub struct TrackId(pub u16);
 pub enum TrackKind {
     Video,
     Audio,
+    /// A second picture of a published stream, shown over the first: a camera over a screen.
+    Inset,
+}
+
+impl TrackKind {
+    pub fn is_picture(self) -> bool {
+        self != Self::Audio
+    }
 }
 
 /// A track that a viewer can follow.
@@ -30,11 +38,16 @@ pub struct OfferedTrack {
     pub encoded: bool,
     /// H.264 for viewers in single NAL unit mode (RFC 6184 6.2): each packet is one NAL unit.
     pub single_nal: bool,
+    /// [`TrackKind::Inset`]; else the codec tells the kind.
+    pub inset: bool,
 }
 
 impl OfferedTrack {
     pub fn kind(&self) -> TrackKind {
-        kind_of(self.codec)
+        match self.inset {
+            true => TrackKind::Inset,
+            false => kind_of(self.codec),
+        }
     }
 }
 
@@ -56,6 +69,7 @@ pub struct Offering {
     /// The source's own tracks, as people are told of them.
     pub video: Option<VideoTrack>,
     pub audio: Option<AudioTrack>,
+    pub inset: Option<VideoTrack>,
 }
 
 impl Offering {
@@ -73,10 +87,16 @@ impl Offering {
         self.rendition(codec, false)
     }
 
-    /// The best track of a codec, H.264 for single NAL unit mode or for the others.
+    /// The best track of a codec, H.264 for single NAL unit mode or for the others. No inset.
     pub fn rendition(&self, codec: Codec, single_nal: bool) -> Option<&OfferedTrack> {
-        let mut tracks = self.tracks.iter();
+        let mut tracks = self.of(kind_of(codec));
         tracks.find(|track| track.codec == codec && track.single_nal == single_nal)
+    }
+
+    /// The best inset of a codec.
+    pub fn inset_with_codec(&self, codec: Codec) -> Option<&OfferedTrack> {
+        let mut insets = self.of(TrackKind::Inset);
+        insets.find(|track| track.codec == codec)
     }
 
     pub fn has(&self, kind: TrackKind) -> bool {

@@ -35,6 +35,9 @@ impl Stream {
         });
         let renditions = status.renditions.viewers().filter_map(|(id, viewers)| {
             let track = offering.as_ref()?.track(id)?;
+            if track.inset {
+                return None;
+            }
             Some(Rendition {
                 codec: track.codec,
                 encoded: track.encoded,
@@ -60,6 +63,9 @@ impl Stream {
             audio: offering
                 .as_ref()
                 .and_then(|offering| offering.audio.clone()),
+            inset: offering
+                .as_ref()
+                .and_then(|offering| offering.inset.clone()),
             renditions,
             dropped: status
                 .source

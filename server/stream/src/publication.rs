@@ -27,14 +27,33 @@ pub struct Publication {
 /// What a publisher can send, best first.
 const CODECS: [Codec; 5] = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1, Codec::Opus];
 
+/// Simulcast layers of a picture at most: browsers and OBS send three.
+pub const MAX_LAYERS: usize = 4;
+
 /// The tracks of a stream of one layer, one for each codec. They are the same for each publisher of a stream, so that viewers go on with the next one.
 pub fn tracks() -> impl Iterator<Item = OfferedTrack> {
     CODECS.into_iter().map(track)
 }
 
+/// The same for the inset.
+pub fn insets() -> impl Iterator<Item = OfferedTrack> {
+    let videos = CODECS.into_iter().filter(|codec| codec.is_video());
+    videos.map(|codec| inset(codec, 0))
+}
+
 /// The track of a codec.
 pub fn track(codec: Codec) -> OfferedTrack {
     layer(codec, 0)
+}
+
+/// The inset of a codec, and of one simulcast layer.
+pub fn inset(codec: Codec, number: usize) -> OfferedTrack {
+    OfferedTrack {
+        inset: true,
+        // Counts once it is measured: most streams have none.
+        bit_rate: 0,
+        ..layer(codec, MAX_LAYERS + number)
+    }
 }
 
 /// The track of a codec of one simulcast layer, a small number.
@@ -58,6 +77,7 @@ pub fn layer(codec: Codec, layer: usize) -> OfferedTrack {
         },
         encoded: false,
         single_nal: false,
+        inset: false,
     }
 }
 
@@ -119,7 +139,8 @@ impl Stream {
     pub async fn offering_to(&self, waits: bool) -> Result<Arc<Offering>, StreamError> {
         match self.offering().await {
             Err(StreamError::NotBegun | StreamError::Ended) if waits => {
-                let (tracks, nothing) = (tracks().collect(), Offering::default());
+                let tracks = tracks().chain(insets()).collect();
+                let nothing = Offering::default();
                 Ok(Arc::new(Offering { tracks, ..nothing }))
             }
             offering => offering,
@@ -134,11 +155,21 @@ impl Stream {
         }
     }
 
-    /// The best track of a codec that its publisher sends now.
-    pub(super) fn best_layer(&self, codec: Codec) -> Option<TrackId> {
+    /// The best track that its publisher sends now, of the kind and codec of this one.
+    pub(super) fn best_layer(&self, of: &OfferedTrack) -> Option<TrackId> {
         self.published_state()?;
         let offering = self.known_offering()?;
-        offering.with_codec(codec).map(|track| track.id)
+        let best = match of.inset {
+            true => offering.inset_with_codec(of.codec),
+            false => offering.with_codec(of.codec),
+        };
+        best.map(|track| track.id)
+    }
+
+    /// Whether the track is offered now.
+    pub(super) fn offers(&self, track: TrackId) -> bool {
+        let offering = self.known_offering();
+        offering.is_some_and(|offering| offering.track(track).is_some())
     }
 
     /// Ends what is published, for its viewers as well; but those who have waited for a publisher that has sent nothing wait for the next one. False: nothing

@@ -169,7 +169,7 @@ impl Stream {
             let offered = offering.track(track.id);
             let offered =
                 offered.or_else(|| replacement(&offering, track.kind(), track.id, codecs));
-            let waits = may_wait && !offering.has(track.kind());
+            let waits = may_wait && (track.inset || !offering.has(track.kind()));
             offered.or(waits.then_some(track)).cloned()
         });
         offered.collect::<Option<_>>().ok_or(StreamError::NoTrack)
@@ -188,7 +188,7 @@ impl Stream {
             Some(_) => before.into_iter().map(|(id, _)| id).collect(),
             // Viewers may wait for tracks that no publisher has sent, and stay when one leaves out video or sound.
             None => {
-                let may_wait = publication::tracks();
+                let may_wait = publication::tracks().chain(publication::insets());
                 let may_wait = may_wait.map(|track| (track.id, track.kind()));
                 let known = before.into_iter().chain(may_wait);
                 known

@@ -257,7 +257,7 @@ impl Stream {
         let offering = self.known_offering()?;
         let to = offering
             .track(to)
-            .filter(|to| to.codec == from.codec)?
+            .filter(|to| (to.kind(), to.codec) == (from.kind(), from.codec))?
             .clone();
         self.move_viewer(from, &to);
         Some(to)

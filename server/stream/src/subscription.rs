@@ -87,8 +87,14 @@ impl Subscription {
     /// Follows the best track that a publisher sends of the same codec. `None`: it is the one that it follows, or the stream is not published.
     pub fn change_to_best(&mut self, slot: usize) -> Option<TrackId> {
         let before = self.tracks.get(slot)?;
-        let best = self.stream.best_layer(before.codec)?;
+        let best = self.stream.best_layer(before)?;
         (best != before.id && self.change(slot, best)).then_some(best)
+    }
+
+    /// Whether the stream offers the track that it follows.
+    pub fn is_offered(&self, slot: usize) -> bool {
+        let track = self.tracks.get(slot);
+        track.is_some_and(|track| self.stream.offers(track.id))
     }
 
     /// Follows another track, which the stream offers in place of one that it has withdrawn (`gone`). `None`: it offers none that the viewer takes.

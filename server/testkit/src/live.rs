@@ -100,6 +100,7 @@ impl LiveTrack {
             bit_rate: self.film.bit_rate.into(),
             encoded: false,
             single_nal: false,
+            inset: false,
         }
     }
 }
@@ -237,6 +238,7 @@ fn offering(tracks: &[(TrackId, LiveTrack)]) -> Offering {
             fps: track.frame_rate,
             delivery: Delivery::Passthrough,
         }),
+        inset: None,
         audio: audio.map(|_| AudioTrack {
             codec: "opus".to_owned(),
             channels: 2,

@@ -23,6 +23,8 @@ pub(super) struct Cursor {
     pub(super) last: MediaTime,
     /// What it waits for.
     pub(super) wait: Option<Wait>,
+    /// The source has nothing for it at present.
+    pub(super) is_idle: bool,
 }
 
 /// Another track to go on with.
@@ -69,6 +71,7 @@ impl Cursor {
             change: None,
             last,
             wait: None,
+            is_idle: false,
         }
     }
 

@@ -44,8 +44,8 @@ pub struct Playhead {
     paused: Option<Instant>,
     /// True after [`Step::Load`].
     loading: bool,
-    /// A track that cannot go on without a keyframe.
-    keyframe_wanted: Option<TrackId>,
+    /// Tracks that cannot go on without a keyframe, each once.
+    keyframes_wanted: Vec<TrackId>,
     newest_command: u64,
     skips: u64,
 }
@@ -106,7 +106,7 @@ impl Playhead {
             resuming: false,
             paused: None,
             loading: false,
-            keyframe_wanted: None,
+            keyframes_wanted: Vec::new(),
             newest_command: 0,
             skips: 0,
         }
@@ -134,7 +134,7 @@ impl Playhead {
 
     /// A track whose source is to be asked for a keyframe; `None` until there is another need.
     pub fn take_keyframe_wanted(&mut self) -> Option<TrackId> {
-        self.keyframe_wanted.take()
+        self.keyframes_wanted.pop()
     }
 
     /// The next unit, if one is due.
@@ -219,7 +219,7 @@ impl Playhead {
         let mut load = None;
         let (mut ended, mut followed) = (0, 0);
         for (slot, cursor) in self.cursors.iter_mut().enumerate() {
-            if only.is_some_and(|only| only != cursor.kind) {
+            if cursor.is_idle || only.is_some_and(|only| only != cursor.kind) {
                 continue;
             }
             followed += 1;
@@ -262,7 +262,9 @@ impl Playhead {
                 Fetched::Withdrawn => return Err(Step::Withdrawn(slot)),
                 Fetched::End => ended += 1,
             }
-            self.keyframe_wanted = keyframe_wanted.or(self.keyframe_wanted);
+            if let Some(track) = keyframe_wanted {
+                want(&mut self.keyframes_wanted, track);
+            }
         }
         let loaded_first =
             |(_, place): &(usize, Place)| load.is_none_or(|want| *place <= want.place);
@@ -284,7 +286,7 @@ impl Playhead {
         cursor.advance();
         // A late picture gets a late timestamp. Otherwise the receiver would delay the audio to keep both in sync.
         let is_late =
-            cursor.kind == TrackKind::Video && now.saturating_duration_since(due_at) > MIN_LATENESS;
+            cursor.kind.is_picture() && now.saturating_duration_since(due_at) > MIN_LATENESS;
         let shown = if is_late { now } else { due_at };
         let decoded = micros(shown.saturating_duration_since(self.started))
             .max(cursor.last.plus_micros(MIN_STEP));
@@ -305,9 +307,16 @@ impl Playhead {
         self.cursors.get_mut(lead)
     }
 
+    /// The first picture.
+    fn main(&mut self) -> Option<&mut Cursor> {
+        let mut cursors = self.cursors.iter_mut();
+        cursors.find(|cursor| cursor.kind == TrackKind::Video)
+    }
+
+    /// All pictures.
     fn video(&mut self) -> impl Iterator<Item = &mut Cursor> {
         let cursors = self.cursors.iter_mut();
-        cursors.filter(|cursor| cursor.kind == TrackKind::Video)
+        cursors.filter(|cursor| cursor.kind.is_picture() && !cursor.is_idle)
     }
 
     fn audio(&mut self) -> impl Iterator<Item = &mut Cursor> {
@@ -333,6 +342,12 @@ fn edge(index: &impl Index, track: TrackId, now: Instant) -> Place {
     match index.pace() {
         Pace::Keyframe => index.live(now),
         Pace::Edge => index.newest(track).unwrap_or_default(),
+    }
+}
+
+fn want(keyframes: &mut Vec<TrackId>, track: TrackId) {
+    if !keyframes.contains(&track) {
+        keyframes.push(track);
     }
 }
 

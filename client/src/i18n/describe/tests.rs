@@ -26,6 +26,7 @@ fn bunny() -> StreamInfo {
                 reasons: vec![Reason::Codec],
             },
         }),
+        inset: None,
         renditions: Vec::new(),
         dropped: 0,
         viewers: 0,

@@ -34,8 +34,8 @@ impl Viewer {
         let waiting = self.retransmissions.len();
         rtcp::read(&compound, |item| match item {
             Item::Nack { media, lost } => self.on_nack(now, media, lost),
-            Item::Pli { .. } | Item::Fir { .. } => {
-                self.keyframes.needed = true;
+            Item::Pli { media } | Item::Fir { media, .. } => {
+                self.on_keyframe_request(now, media);
                 self.tally.plis += 1;
             }
             Item::Remb { bitrate_bps } => self.estimator.on_remb(now, bitrate_bps),

@@ -22,6 +22,8 @@ pub(super) struct KeyframeRequests {
     requested: Option<Instant>,
     /// A keyframe that the source makes for this viewer goes to all viewers of the track.
     source_backoff: Backoff,
+    /// The same for the inset.
+    inset_backoff: Backoff,
     budget: ReplayBudget,
     /// By the playhead's slots.
     sent: Vec<SentVideo>,
@@ -56,6 +58,7 @@ impl KeyframeRequests {
             restarted: None,
             requested: None,
             source_backoff: Backoff::default(),
+            inset_backoff: Backoff::default(),
             budget: ReplayBudget::new(),
             sent: vec![SentVideo::default(); slots],
         }
@@ -92,9 +95,9 @@ impl KeyframeRequests {
         }
     }
 
-    /// Bytes that a replay of all video tracks sends again.
-    fn cost(&self) -> usize {
-        self.sent.iter().map(|sent| sent.since_keyframe).sum()
+    /// Bytes that a replay of a video track sends again.
+    fn cost(&self, slot: usize) -> usize {
+        self.sent.get(slot).map_or(0, |sent| sent.since_keyframe)
     }
 }
 
@@ -107,6 +110,23 @@ impl Viewer {
         }
         self.keyframes.restarted = None;
         self.keyframes.needed = true;
+    }
+
+    /// The decoder of the stream with this SSRC asks for a keyframe. For an inset the publisher is asked; what was sent is not replayed.
+    pub(super) fn on_keyframe_request(&mut self, now: Instant, media: u32) {
+        let slot = self.tracks.iter().position(|track| track.ssrc() == media);
+        let Some(slot) = slot.filter(|slot| self.is_inset(*slot)) else {
+            self.keyframes.needed = true;
+            return;
+        };
+        let backoff = &mut self.keyframes.inset_backoff;
+        backoff.on_request(now);
+        if let Some(track) = self.playhead.track(slot)
+            && backoff.may_answer(now)
+            && self.subscription.request_keyframe(track, now)
+        {
+            backoff.on_answer(now);
+        }
     }
 
     /// A decoder that has the newest picture and misses nothing asks, too: browsers do after some seconds without a picture. Its request waits for the next
@@ -127,11 +147,13 @@ impl Viewer {
     /// Requests a keyframe from the encoder or the publisher, or moves back to a keyframe in the log, for a decoder that needs one. The second is also the
     /// answer for a viewer that goes on asking; if what it sends again is not within the budget, the decoder has to wait for the next keyframe.
     pub(super) fn find_keyframe(&mut self, now: Instant) {
+        // An inset comes after the picture.
         let slot = self
             .tracks
             .iter()
             .position(|track| track.codec().is_video());
-        let Some(track) = slot.and_then(|slot| self.playhead.track(slot)) else {
+        let Some((slot, track)) = slot.and_then(|slot| Some((slot, self.playhead.track(slot)?)))
+        else {
             return;
         };
         if within(self.keyframes.restarted, RESTART_INTERVAL, now) {
@@ -139,7 +161,7 @@ impl Viewer {
         }
         let log = Arc::clone(self.subscription.log());
         let age = self.playhead.keyframe_age(track, &*log, now);
-        let cost = self.keyframes.cost();
+        let cost = self.keyframes.cost(slot);
         self.keyframes.source_backoff.on_request(now);
         if self.playhead.skip_to_newest_keyframe(&*log, now) {
             // Costs neither the source nor a replay.
@@ -155,16 +177,17 @@ impl Viewer {
             return;
         }
         self.keyframes.restarted = Some(now);
-        self.current_frame = None;
+        self.current_frame.take_if(|current| current.slot == slot);
     }
 
-    /// Asks the source for the keyframe that the playhead waits for.
-    pub(super) fn request_keyframe(&mut self, now: Instant) {
-        if let Some(track) = self.playhead.take_keyframe_wanted()
-            && !within(self.keyframes.requested, REQUEST_INTERVAL, now)
-        {
-            self.keyframes.requested = Some(now);
-            self.subscription.request_keyframe(track, now);
+    /// Asks the source for the keyframes that the playhead waits for.
+    pub(super) fn request_keyframes(&mut self, now: Instant) {
+        let is_early = within(self.keyframes.requested, REQUEST_INTERVAL, now);
+        while let Some(track) = self.playhead.take_keyframe_wanted() {
+            if !is_early {
+                self.keyframes.requested = Some(now);
+                self.subscription.request_keyframe(track, now);
+            }
         }
     }
 }

@@ -253,7 +253,7 @@ impl Viewer {
     /// Sends due packets: fills the batch of `context`, and flushes it.
     pub(super) fn poll(&mut self, now: Instant, context: &mut SendContext<'_>) -> NextPoll {
         self.follow_path(now);
-        self.follow_offering();
+        self.follow_offering(now);
         self.pacer.set_rate(now, self.estimator.bitrate_bps(now));
         let next = self.send(now, context);
         let encrypted = std::mem::take(&mut self.encrypted);

@@ -21,7 +21,7 @@ impl Viewer {
     }
 
     /// Goes on with the best layer, from its next keyframe on, when layers of a publisher have begun, or have begun again.
-    pub(super) fn follow_offering(&mut self) {
+    pub(super) fn follow_offering(&mut self, now: Instant) {
         if !self.subscription.take_new_offering() {
             return;
         }
@@ -29,7 +29,23 @@ impl Viewer {
             if let Some(track) = self.subscription.change_to_best(slot) {
                 self.playhead.change_track(slot, track);
             }
+            if self.is_inset(slot) {
+                let is_offered =
+                    self.subscription.is_offered(slot) || self.replace_track(slot, now);
+                self.set_idle(slot, !is_offered, now);
+            }
         }
+    }
+
+    /// A second picture comes and goes while the stream goes on.
+    pub(super) fn is_inset(&self, slot: usize) -> bool {
+        let track = self.subscription.tracks().get(slot);
+        track.is_some_and(|track| track.inset)
+    }
+
+    pub(super) fn set_idle(&mut self, slot: usize, idle: bool, now: Instant) {
+        let log = Arc::clone(self.subscription.log());
+        self.playhead.set_idle(slot, idle, &*log, now);
     }
 
     /// Goes on with the track that the stream offers in place of one it has withdrawn, when its codec was negotiated: the next packet has another payload

@@ -41,7 +41,7 @@ impl Viewer {
                 // It may have been appended just before.
                 step = self.step(now);
             }
-            self.request_keyframe(now);
+            self.request_keyframes(now);
             let waiting = self.current_frame.is_some() || !self.retransmissions.is_empty();
             let paced = waiting.then(|| self.pacer.next(now));
             let next = match step {
@@ -51,6 +51,10 @@ impl Viewer {
                 }
                 Step::Closed => return Ok(NextPoll::Never(EndReason::StreamOver)),
                 Step::Withdrawn(slot) if self.replace_track(slot, now) => continue,
+                Step::Withdrawn(slot) if self.is_inset(slot) => {
+                    self.set_idle(slot, true, now);
+                    continue;
+                }
                 Step::End | Step::Withdrawn(_) => {
                     return Ok(NextPoll::Never(EndReason::TrackGone));
                 }
@@ -72,7 +76,9 @@ impl Viewer {
     fn step(&mut self, now: Instant) -> Step {
         let log = &**self.subscription.log();
         let skips = self.playhead.skips();
-        if self.current_frame.is_some() && self.playhead.should_drop_frame(log, now) {
+        let current = self.current_frame.as_ref();
+        let is_main = current.is_some_and(|current| !self.is_inset(current.slot));
+        if is_main && self.playhead.should_drop_frame(log, now) {
             self.current_frame = None;
         }
         let step = match self.current_frame {
@@ -101,7 +107,8 @@ impl Viewer {
         let ready = due.due_at.max(unit.appended);
         if track.codec().is_video() {
             context.count_lateness(now, ready);
-            if std::mem::take(&mut self.keyframes.held) && !unit.keyframe {
+            let is_inset = self.is_inset(slot);
+            if !is_inset && std::mem::take(&mut self.keyframes.held) && !unit.keyframe {
                 self.keyframes.needed = true;
             }
             self.current_frame = Some(CurrentFrame {
@@ -110,7 +117,7 @@ impl Viewer {
                 timestamp,
                 packets_sent: 0,
             });
-            if std::mem::take(&mut self.keyframes.needed) {
+            if !is_inset && std::mem::take(&mut self.keyframes.needed) {
                 self.find_keyframe(now);
             }
             if let Some(current) = &self.current_frame {

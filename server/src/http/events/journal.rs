@@ -91,6 +91,7 @@ mod tests {
             duration: None,
             video: None,
             audio: None,
+            inset: None,
             renditions: Vec::new(),
             dropped: 0,
             viewers: *viewers,

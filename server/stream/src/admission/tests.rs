@@ -29,6 +29,7 @@ fn track(id: u16, codec: Codec, bit_rate: u64, encoded: bool) -> OfferedTrack {
         bit_rate,
         encoded,
         single_nal: false,
+        inset: false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shared::api::{Codec, ViewerInfo};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
@@ -45,7 +45,9 @@ pub(crate) struct Str0mViewer {
     pub(crate) answered: Instant,
     seen: Arc<Mutex<ReceivedMedia>>,
     pictures: Pictures,
-    keyframe_requests: mpsc::UnboundedSender<()>,
+    insets: Pictures,
+    /// Of the inset, or of the picture.
+    keyframe_requests: mpsc::UnboundedSender<bool>,
     deafened: Arc<Notify>,
     task: JoinHandle<()>,
 }
@@ -66,6 +68,8 @@ pub(crate) struct Joining<'a> {
     pub(crate) recorded: bool,
     /// The only video codec that it takes, if not by the others.
     pub(crate) codec: Option<Codec>,
+    /// Asks for a second picture, and keeps it as well.
+    pub(crate) inset: bool,
     /// By `POST /offer`, and the picture alone.
     pub(crate) plainly: bool,
     /// Reads the server's answer as one of a lite agent.
@@ -83,6 +87,7 @@ impl Joining<'_> {
             lite: false,
             recorded: false,
             codec: None,
+            inset: false,
             plainly: false,
             answer_is_lite: false,
             relay: None,
@@ -104,6 +109,7 @@ impl Str0mViewer {
             lite,
             recorded,
             codec,
+            inset,
             plainly,
             answer_is_lite,
             relay,
@@ -123,7 +129,7 @@ impl Str0mViewer {
             rtc.add_local_candidate(udp.candidate());
             socket = Some(udp);
         }
-        let (offer, pending) = offer(&mut rtc, plainly);
+        let (offer, pending, inset) = offer(&mut rtc, plainly, inset);
         let offer = offer.replace("a=setup:actpass", &format!("a=setup:{setup}"));
         let (path, status) = match plainly {
             true => (format!("/offer?stream={stream}"), 200),
@@ -157,7 +163,7 @@ impl Str0mViewer {
         let taken = rtc.sdp_api().accept_answer(pending, answer);
         taken.expect("the answer fits the offer");
         let (seen, deafened) = (Arc::default(), Arc::new(Notify::new()));
-        let pictures = Pictures::default();
+        let (pictures, insets) = (Pictures::default(), Pictures::default());
         let (request, keyframes_requested) = mpsc::unbounded_channel();
         let watching = Watching {
             rtc,
@@ -166,12 +172,14 @@ impl Str0mViewer {
             pictures: recorded.then(|| Arc::clone(&pictures)),
             keyframes_requested,
             mid: None,
+            inset: inset.map(|mid| (mid, Arc::clone(&insets))),
         };
         Self {
             session,
             answered,
             seen,
             pictures,
+            insets,
             keyframe_requests: request,
             task: tokio::spawn(watching.run(Arc::clone(&deafened))),
             deafened,
@@ -187,10 +195,19 @@ impl Str0mViewer {
         self.pictures.lock().expect("not poisoned").clone()
     }
 
+    /// The same of the second picture.
+    pub(crate) fn recorded_inset(&self) -> Vec<Picture> {
+        self.insets.lock().expect("not poisoned").clone()
+    }
+
     /// Asks the server for a keyframe (PLI).
     pub(crate) fn request_keyframe(&self) {
         // Fails when the server has ended the connection, which other waits notice.
-        let _ = self.keyframe_requests.send(());
+        let _ = self.keyframe_requests.send(false);
+    }
+
+    pub(crate) fn request_keyframe_of_inset(&self) {
+        let _ = self.keyframe_requests.send(true);
     }
 
     /// Stops reading from the socket and sending to it.
@@ -219,14 +236,17 @@ impl Drop for Str0mViewer {
     }
 }
 
-fn offer(rtc: &mut Rtc, video_alone: bool) -> (String, SdpPendingOffer) {
+/// With the m-line of a second picture, if one is wanted.
+fn offer(rtc: &mut Rtc, video_alone: bool, inset: bool) -> (String, SdpPendingOffer, Option<Mid>) {
     let mut change = rtc.sdp_api();
     change.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
     if !video_alone {
         change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
     }
+    let inset =
+        inset.then(|| change.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None));
     let (offer, pending) = change.apply().expect("tracks are a change");
-    (offer.to_sdp_string(), pending)
+    (offer.to_sdp_string(), pending, inset)
 }
 
 struct Watching {
@@ -234,9 +254,10 @@ struct Watching {
     socket: ViewerSocket,
     seen: Arc<Mutex<ReceivedMedia>>,
     pictures: Option<Pictures>,
-    keyframes_requested: mpsc::UnboundedReceiver<()>,
+    keyframes_requested: mpsc::UnboundedReceiver<bool>,
     /// Of the video.
     mid: Option<Mid>,
+    inset: Option<(Mid, Pictures)>,
 }
 
 impl Watching {
@@ -259,8 +280,8 @@ impl Watching {
                     let Ok(received) = received else { return };
                     Some(received)
                 }
-                Some(()) = self.keyframes_requested.recv() => {
-                    self.request_keyframe();
+                Some(of_inset) = self.keyframes_requested.recv() => {
+                    self.request_keyframe(of_inset);
                     None
                 }
                 () = sleep_until(deadline.into()) => None,
@@ -289,8 +310,10 @@ impl Watching {
         }
     }
 
-    fn request_keyframe(&mut self) {
-        let writer = self.mid.and_then(|mid| self.rtc.writer(mid));
+    fn request_keyframe(&mut self, of_inset: bool) {
+        let inset = self.inset.as_ref().map(|(mid, _)| *mid);
+        let mid = if of_inset { inset } else { self.mid };
+        let writer = mid.and_then(|mid| self.rtc.writer(mid));
         if let Some(mut writer) = writer {
             let requested = writer.request_keyframe(None, KeyframeRequestKind::Pli);
             requested.expect("PLI was negotiated");
@@ -305,16 +328,15 @@ impl Watching {
             seen.audio_packets += 1;
             return;
         }
+        if let Some((mid, pictures)) = &self.inset
+            && *mid == data.mid
+        {
+            pictures.lock().expect("not poisoned").push(picture(data));
+            return;
+        }
         self.mid = Some(data.mid);
         if let Some(pictures) = &self.pictures {
-            pictures.lock().expect("not poisoned").push(Picture {
-                codec: match data.params.spec().codec {
-                    str0m::format::Codec::H264 => Codec::H264,
-                    _ => Codec::Vp8,
-                },
-                time: data.time.numer(),
-                data: data.data.to_vec(),
-            });
+            pictures.lock().expect("not poisoned").push(picture(data));
         }
         if seen.frames == 0 {
             seen.first = time;
@@ -323,5 +345,25 @@ impl Watching {
         seen.broken += u64::from(seen.frames > 0 && !data.contiguous);
         seen.frames += 1;
         seen.last = time;
+    }
+}
+
+fn picture(data: &MediaData) -> Picture {
+    let shown = data.last_sender_info.and_then(|report| {
+        let after = data.time.as_seconds() - report.rtp_time.as_seconds();
+        let micros = Duration::from_micros((after.abs() * 1e6) as u64);
+        match after < 0.0 {
+            true => report.ntp_time.checked_sub(micros),
+            false => report.ntp_time.checked_add(micros),
+        }
+    });
+    Picture {
+        codec: match data.params.spec().codec {
+            str0m::format::Codec::H264 => Codec::H264,
+            _ => Codec::Vp8,
+        },
+        time: data.time.numer(),
+        shown,
+        data: data.data.to_vec(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::time::SystemTime;
 
 use shared::api::Codec;
 
@@ -11,6 +12,8 @@ pub(crate) struct Picture {
     pub(crate) codec: Codec,
     /// In units of 1/90,000 s.
     pub(crate) time: u64,
+    /// By the sender reports; `None` before the first.
+    pub(crate) shown: Option<SystemTime>,
     /// VP8 as one frame, H.264 in Annex B.
     pub(crate) data: Vec<u8>,
 }

@@ -7,6 +7,7 @@ mod encoder;
 mod encoders;
 mod ffmpeg;
 mod front;
+mod inset;
 mod misbehaving;
 mod odd_media;
 mod other_viewers;

@@ -94,7 +94,8 @@ async fn shows(viewer: &Str0mViewer, width: u32) {
 async fn viewers_get_the_largest_layer_and_go_on_when_it_stops_and_returns() {
     let server = serve().await;
     let front = Front::direct(&server);
-    let publisher = Str0mPublisher::publish_layers(&front, STREAM, layers(), Film::tone(10)).await;
+    let publisher =
+        Str0mPublisher::publish_layers(&front, STREAM, layers(), None, Film::tone(10)).await;
     let told = layers_are(&front, &[true, true, true]).await;
     let expected = [
         ("b", Some((640, 360))),
@@ -134,7 +135,8 @@ async fn viewers_get_the_largest_layer_and_go_on_when_it_stops_and_returns() {
 async fn viewers_go_on_with_the_largest_layer_of_the_next_publisher() {
     let server: TestServer = serve().await;
     let front = Front::direct(&server);
-    let publisher = Str0mPublisher::publish_layers(&front, STREAM, layers(), Film::tone(10)).await;
+    let publisher =
+        Str0mPublisher::publish_layers(&front, STREAM, layers(), None, Film::tone(10)).await;
     layers_are(&front, &[true, true, true]).await;
     let viewer = watch(&server).await;
     shows(&viewer, 640).await;
@@ -150,7 +152,8 @@ async fn viewers_go_on_with_the_largest_layer_of_the_next_publisher() {
     let next = format!("{STREAM}?after={}", publisher.session());
     let mut layers = layers();
     layers.reverse();
-    let _publisher = Str0mPublisher::publish_layers(&front, &next, layers, Film::tone(10)).await;
+    let _publisher =
+        Str0mPublisher::publish_layers(&front, &next, layers, None, Film::tone(10)).await;
     shows(&viewer, 640).await;
     assert_eq!(server.viewers.sessions(), 1);
     let pictures = viewer.recorded();

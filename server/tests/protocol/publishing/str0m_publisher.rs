@@ -51,21 +51,37 @@ impl Str0mPublisher {
     ) -> Self {
         let [video, audio] = films;
         let video = vec![(None, video)];
-        let publisher = Self::start(transport, key, front, stream, video, audio).await;
+        let publisher = Self::start(transport, key, front, stream, video, None, audio).await;
         publisher.expect("it may publish")
     }
 
-    /// Sends simulcast layers: names and films.
+    /// Sends a second picture as well, of the same codec.
+    pub(super) async fn publish_two(
+        front: &Front,
+        stream: &str,
+        pictures: [Film; 2],
+        audio: Film,
+    ) -> Self {
+        let [video, inset] = pictures;
+        let video = vec![(None, video)];
+        let udp = Transport::Udp;
+        let publisher = Self::start(udp, KEY, front, stream, video, Some(inset), audio).await;
+        publisher.expect("it may publish")
+    }
+
+    /// Sends simulcast layers, names and films, and a second picture.
     pub(super) async fn publish_layers(
         front: &Front,
         stream: &str,
         layers: Vec<(&str, Film)>,
+        inset: Option<Film>,
         audio: Film,
     ) -> Self {
         let layers = layers.into_iter();
         let layers = layers.map(|(rid, film)| (Some(Rid::from(rid)), film));
-        let publisher =
-            Self::start(Transport::Udp, KEY, front, stream, layers.collect(), audio).await;
+        let layers = layers.collect();
+        let udp = Transport::Udp;
+        let publisher = Self::start(udp, KEY, front, stream, layers, inset, audio).await;
         publisher.expect("it may publish")
     }
 
@@ -83,6 +99,7 @@ impl Str0mPublisher {
             front,
             stream,
             vec![(None, video)],
+            None,
             audio,
         )
         .await
@@ -94,6 +111,7 @@ impl Str0mPublisher {
         front: &Front,
         stream: &str,
         video: Vec<(Option<Rid>, Film)>,
+        inset: Option<Film>,
         audio: Film,
     ) -> Option<Self> {
         let config = RtcConfig::new().clear_codecs();
@@ -122,7 +140,11 @@ impl Str0mPublisher {
         let send = Direction::SendOnly;
         let picture = change.add_media(MediaKind::Video, send, None, None, simulcast);
         let sound = change.add_media(MediaKind::Audio, send, None, None, None);
-        let (offer, pending) = change.apply().expect("two tracks are a change");
+        let inset = inset.map(|film| {
+            let mid = change.add_media(MediaKind::Video, send, None, None, None);
+            Track::new(mid, None, film)
+        });
+        let (offer, pending) = change.apply().expect("tracks are a change");
         let request = reqwest::Client::new().post(format!("{}/whip/{stream}", front.url));
         let request = request
             .bearer_auth(key)
@@ -156,7 +178,10 @@ impl Str0mPublisher {
         let publishing = Publishing {
             rtc,
             socket,
-            tracks: tracks.chain([Track::new(sound, None, audio)]).collect(),
+            tracks: tracks
+                .chain([Track::new(sound, None, audio)])
+                .chain(inset)
+                .collect(),
             sends_first: Arc::clone(&sends_first),
             began: Arc::clone(&began),
             keyframe_requests: Arc::clone(&keyframe_requests),

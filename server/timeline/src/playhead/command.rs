@@ -74,6 +74,18 @@ impl Playhead {
         }
     }
 
+    /// Whether the source has something for a slot. What it has when it begins again is sent from its newest keyframe on.
+    pub fn set_idle(&mut self, slot: usize, idle: bool, index: &impl Index, now: Instant) {
+        let Some(cursor) = self.cursors.get_mut(slot) else {
+            return;
+        };
+        let begins = std::mem::replace(&mut cursor.is_idle, idle) && !idle;
+        cursor.wait = None;
+        if begins && self.origin.is_some() {
+            self.enter(slot, index, now);
+        }
+    }
+
     /// Goes on with another track of the same kind in place of one that was withdrawn: from its first keyframe of the current run on, or where it is by now.
     pub fn replace(&mut self, slot: usize, track: TrackId, index: &impl Index, now: Instant) {
         let run = index.live(now).run;
@@ -95,7 +107,7 @@ impl Playhead {
         let place = newest.map_or(place, |newest| place.min(newest));
         for cursor in &mut self.cursors {
             let bias = match cursor.kind {
-                TrackKind::Video => Bias::KeyframeBefore,
+                TrackKind::Video | TrackKind::Inset => Bias::KeyframeBefore,
                 TrackKind::Audio => Bias::UnitAfter,
             };
             cursor.seek(place, bias);

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use media::track::TrackKind;
 
-use super::{Playhead, Step};
-use crate::cursor::Fetched;
+use super::{Playhead, Step, want};
+use crate::cursor::{Cursor, Fetched};
 use crate::index::{Bias, Index, Pace};
 use crate::origin::Origin;
 use crate::place::Place;
@@ -42,7 +42,7 @@ impl Playhead {
         let live = index.live(now);
         let mut first = [None; 2];
         let mut load = None;
-        for (slot, cursor) in self.cursors.iter_mut().enumerate() {
+        for (slot, cursor) in followed(&mut self.cursors) {
             cursor.seek(live, Bias::KeyframeBefore);
             match cursor.fetch(index, now) {
                 Fetched::Unit(place) => {
@@ -67,8 +67,8 @@ impl Playhead {
         };
         for cursor in &mut self.cursors {
             let bias = match cursor.kind {
-                TrackKind::Video if video.is_some() => Bias::KeyframeBefore,
-                TrackKind::Video => Bias::KeyframeAfter,
+                TrackKind::Video | TrackKind::Inset if video.is_some() => Bias::KeyframeBefore,
+                TrackKind::Video | TrackKind::Inset => Bias::KeyframeAfter,
                 TrackKind::Audio => Bias::UnitAfter,
             };
             cursor.seek(place, bias);
@@ -81,7 +81,7 @@ impl Playhead {
     fn join_at_edge(&mut self, index: &impl Index, now: Instant) -> Option<Step> {
         let newest = self.newest(index);
         let Some(edge) = newest else {
-            for (slot, cursor) in self.cursors.iter_mut().enumerate() {
+            for (slot, cursor) in followed(&mut self.cursors) {
                 cursor.seek(Place::default(), Bias::UnitAfter);
                 // Registers what it waits for.
                 if let Fetched::Withdrawn = cursor.fetch(index, now) {
@@ -90,8 +90,7 @@ impl Playhead {
             }
             return Some(Step::Starved);
         };
-        let mut wanted = None;
-        for (slot, cursor) in self.cursors.iter_mut().enumerate() {
+        for (slot, cursor) in followed(&mut self.cursors) {
             if cursor.kind == TrackKind::Audio {
                 cursor.seek(edge, Bias::UnitAfter);
                 continue;
@@ -104,18 +103,17 @@ impl Playhead {
                     if behind > MAX_CATCH_UP {
                         // Only the picture itself; moving on would take too long.
                         cursor.stay_until_keyframe(newest);
-                        wanted = Some(cursor.track);
+                        want(&mut self.keyframes_wanted, cursor.track);
                     }
                 }
                 Fetched::Withdrawn => return Some(Step::Withdrawn(slot)),
                 // Of another run, or evicted.
                 _ => {
                     cursor.await_keyframe(index, edge);
-                    wanted = Some(cursor.track);
+                    want(&mut self.keyframes_wanted, cursor.track);
                 }
             }
         }
-        self.keyframe_wanted = wanted.or(self.keyframe_wanted);
         self.origin = Some(Origin {
             place: edge,
             at: now,
@@ -147,7 +145,7 @@ impl Playhead {
             Fetched::Withdrawn => {}
             _ => {
                 cursor.await_keyframe(index, edge);
-                self.keyframe_wanted = Some(cursor.track);
+                want(&mut self.keyframes_wanted, cursor.track);
             }
         }
     }
@@ -195,12 +193,22 @@ impl Playhead {
             return false;
         };
         let place = origin.place_at(now);
+        let mut tracks = Vec::new();
         for cursor in self.video() {
             cursor.await_keyframe(index, place);
+            tracks.push(cursor.track);
         }
-        self.keyframe_wanted = self.lead().map(|lead| lead.track);
+        for track in tracks {
+            want(&mut self.keyframes_wanted, track);
+        }
         true
     }
+}
+
+/// The cursors that the source has something for, by their slots.
+fn followed(cursors: &mut [Cursor]) -> impl Iterator<Item = (usize, &mut Cursor)> {
+    let cursors = cursors.iter_mut().enumerate();
+    cursors.filter(|(_, cursor)| !cursor.is_idle)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ impl Playhead {
             return;
         };
         self.resuming = false;
-        for cursor in self.video() {
+        if let Some(cursor) = self.main() {
             cursor.seek(origin.place_at(now), Bias::KeyframeBefore);
         }
     }
@@ -31,10 +31,11 @@ impl Playhead {
         let Some(origin) = self.origin else {
             return false;
         };
-        self.video().any(|cursor| match cursor.fetch(index, now) {
-            Fetched::Unit(place) => origin.instant_of(place.time) <= now,
-            _ => false,
-        })
+        self.main()
+            .is_some_and(|cursor| match cursor.fetch(index, now) {
+                Fetched::Unit(place) => origin.instant_of(place.time) <= now,
+                _ => false,
+            })
     }
 
     /// How long ago the newest keyframe of a track was live.
@@ -81,7 +82,7 @@ impl Playhead {
         let Some(origin) = self.origin else {
             return false;
         };
-        let is_video = self.cursors[slot].kind == TrackKind::Video;
+        let is_video = self.cursors[slot].kind.is_picture();
         if now.saturating_duration_since(due_at) <= MIN_LATENESS {
             if is_video {
                 self.catching_up = None;
@@ -117,6 +118,9 @@ impl Playhead {
         let mut moved = false;
         for slot in 0..self.cursors.len() {
             let cursor = &mut self.cursors[slot];
+            if cursor.is_idle {
+                continue;
+            }
             let Fetched::Unit(place) = cursor.fetch(index, now) else {
                 continue;
             };

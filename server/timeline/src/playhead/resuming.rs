@@ -18,7 +18,7 @@ impl Playhead {
     /// Continues with the next keyframe to be appended, after one has been requested for the decoder. Audio continues until it is there.
     pub fn await_keyframe(&mut self, index: &impl Index, now: Instant) {
         let place = self.place_at(index, now);
-        for cursor in self.video() {
+        if let Some(cursor) = self.main() {
             cursor.await_keyframe(index, place);
         }
         self.resuming = true;
@@ -30,7 +30,7 @@ impl Playhead {
         let (Some(origin), true) = (self.origin, self.at_edge) else {
             return false;
         };
-        let Some(track) = self.video().next().map(|cursor| cursor.track) else {
+        let Some(track) = self.main().map(|cursor| cursor.track) else {
             return false;
         };
         let ahead = MAX_AHEAD.as_micros() as i64;
@@ -57,7 +57,7 @@ impl Playhead {
     /// Moves the origin once the keyframe is there, so that it is due now and not on the viewer's late clock. Audio goes on at the same place.
     /// True when it moved.
     pub(super) fn resume(&mut self, index: &impl Index, now: Instant) -> bool {
-        let (Some(origin), Some(cursor)) = (self.origin, self.video().next()) else {
+        let (Some(origin), Some(cursor)) = (self.origin, self.main()) else {
             self.resuming = false;
             return false;
         };
