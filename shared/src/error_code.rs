@@ -108,8 +108,10 @@ pub enum ErrorCode {
     Version,
     /// A message before `join`, or a second `join`.
     NotJoined,
-    /// The room's or the peer's name is invalid. Closes the socket.
+    /// The peer's name is invalid. Closes the socket.
     BadName,
+    /// The room's name is invalid. Closes the socket.
+    BadRoomName,
     /// Another peer in the room has this name. Closes the socket.
     NameTaken,
     /// The room has another password, or none. Closes the socket.
@@ -149,6 +151,7 @@ impl ErrorCode {
             Self::TooLong
                 | Self::Version
                 | Self::BadName
+                | Self::BadRoomName
                 | Self::NameTaken
                 | Self::WrongPassword
                 | Self::TooManyPasswords
@@ -168,6 +171,7 @@ impl ErrorCode {
             self,
             Self::Version
                 | Self::BadName
+                | Self::BadRoomName
                 | Self::NameTaken
                 | Self::WrongPassword
                 | Self::TooManyPasswords

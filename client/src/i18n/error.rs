@@ -136,7 +136,7 @@ pub fn code_sentence(code: ErrorCode, lang: Lang) -> &'static str {
             "Somebody is live on this stream. Try again in a moment.",
             "已有人在此视频流上直播，请稍后重试。",
         ),
-        C::BadName | C::NameOfFile | C::NotDeclared => (
+        C::BadName | C::BadRoomName | C::NameOfFile | C::NotDeclared => (
             "The server does not accept this name. Choose another one.",
             "服务器不接受这个名称，请换一个。",
         ),

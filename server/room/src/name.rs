@@ -1,6 +1,6 @@
 //! What holds for the names of rooms and of people, and how they are compared regardless of case.
 
-use shared::signaling::{MAX_NAME, MAX_ROOM_NAME};
+use shared::signaling::{ErrorCode, MAX_NAME, MAX_ROOM_NAME};
 
 use super::refusal::Refusal;
 
@@ -9,26 +9,26 @@ use super::refusal::Refusal;
 /// # Errors
 /// It is empty, too long, or has control characters.
 pub fn of_room(name: &str) -> Result<String, Refusal> {
-    checked("room's", name, MAX_ROOM_NAME)
+    checked(ErrorCode::BadRoomName, name, MAX_ROOM_NAME)
 }
 
 /// A peer's name that is neither empty, too long nor disruptive, without surrounding white space.
 pub(super) fn checked_peer(name: &str) -> Result<String, Refusal> {
-    checked("peer's", name, MAX_NAME)
+    checked(ErrorCode::BadName, name, MAX_NAME)
 }
 
-fn checked(whose: &'static str, name: &str, limit: usize) -> Result<String, Refusal> {
+fn checked(code: ErrorCode, name: &str, limit: usize) -> Result<String, Refusal> {
     let name = name.trim();
     if fold(name).is_empty() {
-        return Err(Refusal::bad_name(whose, "is empty; give it one".to_owned()));
+        return Err(Refusal::bad_name(code, "is empty; give it one".to_owned()));
     }
     if name.len() > limit {
         let why = format!("is longer than {limit} bytes; take a shorter one");
-        return Err(Refusal::bad_name(whose, why));
+        return Err(Refusal::bad_name(code, why));
     }
     if name.chars().any(|c| c.is_control() || is_disruptive(c)) {
         let why = "has control characters in it; leave them out".to_owned();
-        return Err(Refusal::bad_name(whose, why));
+        return Err(Refusal::bad_name(code, why));
     }
     Ok(name.to_owned())
 }
@@ -54,7 +54,6 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::signaling::ErrorCode;
 
     #[test]
     fn white_space_around_a_name_is_cut_off() {

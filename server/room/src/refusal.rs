@@ -80,8 +80,13 @@ impl Refusal {
         )
     }
 
-    pub(super) fn bad_name(whose: &str, why: String) -> Self {
-        Self::new(ErrorCode::BadName, format!("The {whose} name {why}."))
+    /// `code`: whether it is the name of a room or of a peer.
+    pub(super) fn bad_name(code: ErrorCode, why: String) -> Self {
+        let whose = match code {
+            ErrorCode::BadRoomName => "room's",
+            _ => "peer's",
+        };
+        Self::new(code, format!("The {whose} name {why}."))
     }
 
     /// `away`: the time after which the holder of the name has left, if it is away.

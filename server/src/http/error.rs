@@ -123,7 +123,7 @@ impl HttpError {
             },
             Self::BadHost => (S::BAD_REQUEST, None, C::BadHost),
             Self::NoSocket(refusal) => match refusal.code {
-                C::BadName => (S::BAD_REQUEST, None, C::BadName),
+                C::BadRoomName => (S::BAD_REQUEST, None, C::BadName),
                 code => (S::SERVICE_UNAVAILABLE, Some(10), code),
             },
             Self::TooManyEventStreams(Exceeded::Address) => {

@@ -80,8 +80,8 @@ async fn a_refused_join_gets_the_reason() {
     let server = TestServer::with(&["test:"]).await;
     let mut bystanders = Bystanders::join(&server).await;
     for (room, name, code, says) in [
-        ("", "x", ErrorCode::BadName, "room's name is empty"),
-        (&"r".repeat(65), "x", ErrorCode::BadName, "64 bytes"),
+        ("", "x", ErrorCode::BadRoomName, "room's name is empty"),
+        (&"r".repeat(65), "x", ErrorCode::BadRoomName, "64 bytes"),
         ("demo", " ", ErrorCode::BadName, "peer's name is empty"),
         ("demo", "a\u{7}", ErrorCode::BadName, "control characters"),
         ("demo", "oNE", ErrorCode::NameTaken, "another name"),
