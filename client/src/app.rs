@@ -11,7 +11,7 @@ use crate::hooks::language::Language;
 use crate::hooks::navigation::use_navigation;
 use crate::hooks::route::is_embedded;
 use crate::hooks::server::ServerChoice;
-use crate::hooks::{room_passwords, route, settings, streams, wake};
+use crate::hooks::{open_room, room_passwords, route, settings, streams, wake};
 use crate::pages::canvas::Canvas;
 use crate::pages::connection_test::ConnectionTestPage;
 use crate::pages::embed::Embed;
@@ -40,6 +40,7 @@ fn Root() -> impl IntoView {
     let language = Language::start(settings);
     wake::start();
     room_passwords::start();
+    open_room::start();
     streams::start(ServerChoice::start(settings));
     let open = route::start();
     let route = memo(move || open.get());

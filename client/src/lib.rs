@@ -38,8 +38,8 @@
 //! | `#code-frame`, `#code-lines`, `#code-page`, `#copy-...`, `#preview`, `#open-page` | the embed page |
 //! | `#server-used[data-source]`, `#server`, `#save-server`, `#test-server`, `#server-result`, `#ice`, `#save-ice`, `#ice-used`, `#relay-only`, `#own-name` | settings |
 //! | `#name`, `#room`, `#join`, `#form-error`, `#recent-rooms` | the lobby; `#name` and `#join` also wherever a room asks for a name |
-//! | `main.room[data-link][data-tab]` | `connecting`, `joined`, `lost`, `refused`, `left`; `unnamed` without `.room`. `#tab-chat`, `#tab-people`, `#tab-files` on a phone |
-//! | `#copy-invite`, `#leave`, `#rename`, `#retry`, `#rejoin`, `#reload`, `#reason` | actions in a room, and when it is not joined |
+//! | `main.room[data-link][data-tab]` | `claiming`, `connecting`, `joined`, `lost`, `elsewhere` (in another tab), `refused`, `left`; `unnamed` without `.room`. `#tab-chat`, `#tab-people`, `#tab-files` on a phone |
+//! | `#copy-invite`, `#leave`, `#rename`, `#name-error`, `#retry`, `#rejoin`, `#reload`, `#reason`, `#open-room` in the bar | actions in a room, and when it is not joined |
 //! | `.person[data-name][data-path]`, `.code-digits` | `connecting`, `direct`, `relayed`, `broken`, `failed`; safety codes |
 //! | `.message-log`, `.chat-message`, `.chat-message.own[data-ticks]`, `.bubble`, `.note`, `.divider.unread`, `#new-messages`, `.typing` | the conversation; `waiting`, `some`, `all` |
 //! | `#message`, `#send`, `#attach`, `#file-input`, `.length-warning`, `.drop-target` | the field for messages; `#file-input` accepts files |

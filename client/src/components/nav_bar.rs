@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::icon::mark;
+use super::reactive::{no_view, reactive_text, reactive_view};
+use crate::hooks::derived::memo;
 use crate::hooks::language::{Language, use_language};
+use crate::hooks::open_room::use_open_room;
 use crate::hooks::route::use_route;
 use crate::hooks::server::use_server;
 use crate::hooks::settings::use_settings;
@@ -31,11 +34,31 @@ pub(crate) fn NavBar() -> impl IntoView {
                 {link(Route::Settings, |language| language.text().settings, |route| matches!(route, Route::Settings))}
             </nav>
             <div class="end">
+                {open_room_link(language)}
                 <ServerStatus />
                 <LanguageButton />
             </div>
         </header>
     }
+}
+
+/// Leads back to the room that the person is in.
+fn open_room_link(language: Language) -> AnyView {
+    let (open, route) = (use_open_room(), use_route());
+    let summary = memo(move || {
+        let (name, unread) = open.summary()?;
+        let is_shown = route.with(|route| matches!(route, Route::Room(shown) if *shown == name));
+        (!is_shown).then_some((name, unread))
+    });
+    reactive_view(move || match summary.get() {
+        None => no_view(),
+        Some((name, unread)) => {
+            let address = Route::Room(name.clone()).to_string();
+            let text = reactive_text(move || (language.room().in_room)(&name, unread));
+            view! { <a class="chip in-room" id="open-room" href=address>{text}</a> }.into_any()
+        }
+    })
+    .into_any()
 }
 
 #[component]

@@ -16,12 +16,16 @@ use crate::state::server::Server;
 /// Asks for a name, then joins the room with it.
 pub(crate) fn name_form(room: RoomHandle, done: impl Fn() + 'static) -> AnyView {
     let (language, settings) = (use_language(), use_settings());
-    let name = RwSignal::new(
-        settings
-            .with_untracked(|settings| settings.name.clone())
-            .unwrap_or_default(),
-    );
-    let wrong = RwSignal::new(None::<RoomText>);
+    let refused = room.refused_name.get_untracked();
+    let typed = room.wanted_name.get_untracked();
+    let typed = typed.or_else(|| Some(refused.as_ref()?.1.clone()));
+    let kept = || settings.with_untracked(|settings| settings.name.clone());
+    let name = RwSignal::new(typed.or_else(kept).unwrap_or_default());
+    let refused: Option<RoomText> = refused.map(|(code, _)| match code {
+        ErrorCode::NameTaken => name_taken(),
+        _ => bad_name(),
+    });
+    let wrong = RwSignal::new(refused);
     let join = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let name = name.get_untracked().trim().to_owned();
@@ -52,13 +56,21 @@ pub(crate) fn name_form(room: RoomHandle, done: impl Fn() + 'static) -> AnyView 
                     on:input=move |event| name.set(event_target_value(&event))
                 />
             </label>
-            <button class="button" type="submit" id="join">{room_text(language, |text| text.join)}</button>
             {reactive_view(move || wrong.get().map_or_else(no_view, |read| {
-                view! { <p class="small bad" role="alert">{room_text(language, read)}</p> }.into_any()
+                view! { <p class="small bad" role="alert" id="name-error">{room_text(language, read)}</p> }.into_any()
             }))}
+            <button class="button" type="submit" id="join">{room_text(language, |text| text.join)}</button>
         </form>
     }
     .into_any()
+}
+
+fn name_taken() -> RoomText {
+    |text| text.name_taken
+}
+
+fn bad_name() -> RoomText {
+    |text| text.bad_name
 }
 
 /// Asks for the room's password, then joins with it.
@@ -102,15 +114,26 @@ pub(crate) fn status_banner(room: RoomHandle) -> AnyView {
     let (language, settings, server) = (use_language(), use_settings(), use_server());
     reactive_view(move || match room.join_state.get() {
         JoinState::Joined | JoinState::Unnamed => no_view(),
-        JoinState::Connecting => view! {
+        JoinState::Claiming | JoinState::Connecting => view! {
             <p class="notice calm row" role="status"><i class="spinner"></i> {room_text(language, |text| text.joining)}</p>
         }
         .into_any(),
-        JoinState::Lost { retry_in } => view! {
+        JoinState::Lost { retry_in, been_in } => view! {
             <div class="notice row between">
-                <p role="status">{reactive_text(move || (language.room().server_lost)(retry_in))}</p>
+                <p role="status">{reactive_text(move || {
+                    let text = language.room();
+                    (if been_in { text.server_lost } else { text.server_away })(retry_in)
+                })}</p>
                 {button("button plain", "retry", reactive_text(move || language.room().try_now.to_owned()), move || room.retry())}
             </div>
+        }
+        .into_any(),
+        JoinState::Elsewhere => view! {
+            <section class="state" role="alert" data-state="elsewhere">
+                <h2>{room_text(language, |text| text.open_elsewhere)}</h2>
+                <p class="quiet" id="reason">{room_text(language, |text| text.replaced)}</p>
+                <div class="row">{button("button", "rejoin", room_text(language, |text| text.continue_here), move || room.continue_here())} {other_room(language)}</div>
+            </section>
         }
         .into_any(),
         JoinState::Refused { code, message } => refusal(language, settings, server, room, code, message),
@@ -135,15 +158,15 @@ fn refusal(
     message: String,
 ) -> AnyView {
     let known: Option<RoomText> = match code {
-        ErrorCode::BadName => Some(|text| text.bad_name),
-        ErrorCode::NameTaken => Some(|text| text.name_taken),
+        ErrorCode::BadName => Some(bad_name()),
+        ErrorCode::BadRoomName => Some(|text| text.bad_room_name),
+        ErrorCode::NameTaken => Some(name_taken()),
         ErrorCode::WrongPassword if room.has_password() => Some(|text| text.wrong_password),
         ErrorCode::WrongPassword => Some(|text| text.password_needed),
         ErrorCode::TooManyPasswords => Some(|text| text.too_many_passwords),
         ErrorCode::RoomFull => Some(|text| text.room_full),
         ErrorCode::ServerFull => Some(|text| text.server_full),
         ErrorCode::Version => Some(|text| text.version),
-        ErrorCode::Replaced => Some(|text| text.replaced),
         _ => None,
     };
     let why = reactive_text(move || match (code, known) {
@@ -160,6 +183,8 @@ fn refusal(
     });
     let way_out = match code {
         ErrorCode::BadName | ErrorCode::NameTaken => name_form(room, || {}),
+        // The link below leads to the names of rooms.
+        ErrorCode::BadRoomName => no_view(),
         ErrorCode::WrongPassword | ErrorCode::TooManyPasswords => password_form(language, room),
         ErrorCode::Version => button(
             "button",
@@ -170,12 +195,6 @@ fn refusal(
                 let _ = window().location().reload();
             },
         ),
-        ErrorCode::Replaced => button(
-            "button",
-            "rejoin",
-            room_text(language, |text| text.continue_here),
-            move || rejoin(settings, room),
-        ),
         _ => button(
             "button",
             "rejoin",
@@ -183,14 +202,9 @@ fn refusal(
             move || rejoin(settings, room),
         ),
     };
-    let heading: RoomText = if code == ErrorCode::Replaced {
-        |text| text.open_elsewhere
-    } else {
-        |text| text.refused
-    };
     view! {
         <section class="state" role="alert" data-state="refused">
-            <h2>{room_text(language, heading)}</h2>
+            <h2>{room_text(language, |text| text.refused)}</h2>
             <p class="quiet" id="reason">{why}</p>
             {way_out}
             {other_room(language)}

@@ -1,20 +1,22 @@
-//! The signals of a room's page, over a [`RoomClient`] that ends with the component.
+//! The signals of a room, over a [`RoomClient`] that ends with its owner.
 
 use std::rc::Rc;
 
 use super::derived::effect;
 use leptos::prelude::*;
 use shared::conversation::Conversation;
-use shared::signaling::{Peer, PeerId};
+use shared::signaling::{ErrorCode, Peer, PeerId};
 use wasm_bindgen::JsCast;
 use web_sys::PageTransitionEvent;
 
 use super::room_client::RoomClient;
+use super::room_identity::RoomIdentity;
 use super::room_storage::RoomStorage;
 use super::settings::use_settings;
 use super::wake::use_wake;
 use super::window::use_window;
-use crate::rtc::timer::{Timer, wall_ms};
+use crate::rtc::dynamic::set;
+use crate::rtc::timer::Timer;
 use crate::state::join::JoinEvent;
 use crate::state::room::{JoinState, Note, Person, Transfer};
 use crate::state::server::Server;
@@ -33,6 +35,10 @@ pub(crate) struct RoomHandle {
     pub(crate) notes: RwSignal<Vec<Note>>,
     /// This peer, from the server's `welcome`.
     pub(crate) me: RwSignal<Option<Peer>>,
+    /// The name that the user has typed and under which nobody has joined yet.
+    pub(crate) wanted_name: RwSignal<Option<String>>,
+    /// A new name that the server has refused, and why; the room goes on under the old one.
+    pub(crate) refused_name: RwSignal<Option<(ErrorCode, String)>>,
     client: StoredValue<Option<RoomResources>, LocalStorage>,
 }
 
@@ -45,16 +51,19 @@ struct RoomResources {
 pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
     let settings = use_settings();
     let name = name.trim().to_owned();
-    let storage = RoomStorage::open(&server.base, &name, wall_ms());
+    let identity = RoomIdentity::open(&server.base, &name);
+    let storage = RoomStorage::open(&server.base, &name, identity.id().clone());
     let room = RoomHandle {
         join_state: RwSignal::new(JoinState::Unnamed),
         people: RwSignal::new(Vec::new()),
         conversation: RwSignal::new(storage.load()),
         notes: RwSignal::new(Vec::new()),
         me: RwSignal::new(None),
+        wanted_name: RwSignal::new(None),
+        refused_name: RwSignal::new(None),
         client: StoredValue::new_local(None),
     };
-    let client = RoomClient::new(server, name, storage, room);
+    let client = RoomClient::new(server, name, identity, storage, room);
     let weak = Rc::downgrade(&client);
     // The second is of assets/shell.js: the module has let an exception out, or has panicked.
     use_window(&["pagehide", "weir-stopped"], move |event| {
@@ -62,6 +71,15 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
         let unloading = page.is_some_and(|page| !page.persisted());
         if let Some(client) = weak.upgrade() {
             client.hide(unloading);
+        }
+    });
+    use_window(&["beforeunload"], move |event| {
+        let mut flows = false;
+        room.with(|client| flows = client.files().transfers().is_running());
+        if flows {
+            // The browser asks whether to leave the page.
+            event.prevent_default();
+            set(&event, "returnValue", &true.into());
         }
     });
     use_wake(Box::new(move |wake| room.with(|client| client.wake(wake))));
@@ -98,7 +116,7 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
 }
 
 impl RoomHandle {
-    /// Sets the user's name and joins; also after a refusal or after leaving.
+    /// Joins under this name, and keeps it once the server has accepted it; also to change it, after a refusal or after leaving.
     pub(crate) fn join(self, name: String) {
         self.with(|client| client.join(name));
     }
@@ -116,6 +134,11 @@ impl RoomHandle {
 
     pub(crate) fn leave(self) {
         self.with(|client| client.step(JoinEvent::Leave));
+    }
+
+    /// Joins in place of another tab.
+    pub(crate) fn continue_here(self) {
+        self.with(|client| client.step(JoinEvent::ContinueHere));
     }
 
     /// Retries at once.

@@ -92,6 +92,13 @@ impl TransferBoard {
         complete.flatten().collect()
     }
 
+    /// Bytes flow.
+    pub(crate) fn is_running(&self) -> bool {
+        let files = self.files.borrow();
+        let mut transfers = files.iter().flat_map(|file| &file.transfers);
+        transfers.any(|transfer| transfer.stage == TransferStage::Running)
+    }
+
     /// The peers of all transfers.
     pub(crate) fn peers(&self) -> Vec<PeerId> {
         let mut peers: Vec<PeerId> = Vec::new();

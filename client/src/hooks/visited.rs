@@ -39,11 +39,14 @@ pub(crate) fn visited(server: &str) -> Vec<VisitedRoom> {
     sorted
 }
 
-/// Forgets a room and its messages, once a person has agreed to `question`.
-pub(crate) fn forget(server: &str, name: &str, question: &str) -> bool {
-    let agreed = window().confirm_with_message(question).unwrap_or(false);
-    if let Some(storage) = storage().filter(|_| agreed) {
+/// Asks a person whether to forget a room.
+pub(crate) fn confirm(question: &str) -> bool {
+    window().confirm_with_message(question).unwrap_or(false)
+}
+
+/// Forgets a room and its messages.
+pub(crate) fn forget(server: &str, name: &str) {
+    if let Some(storage) = storage() {
         let _ = storage.remove_item(&conversation_name(server, name));
     }
-    agreed
 }

@@ -1,9 +1,9 @@
 //! A room: people, messages, files.
 
-use crate::hooks::derived::memo;
+use crate::hooks::derived::{effect, memo};
 use leptos::prelude::*;
 
-use crate::components::composer::{composer, use_page_events};
+use crate::components::composer::{composer, focus, use_page_events};
 use crate::components::conversation::{ReadPosition, message_log};
 use crate::components::copy_button::CopyButton;
 use crate::components::files::files;
@@ -13,19 +13,23 @@ use crate::components::reactive::{
 };
 use crate::components::room_status::{name_form, status_banner};
 use crate::components::share_sheet::share_button;
-use crate::hooks::alerts::use_alerts;
 use crate::hooks::language::{Language, use_language};
-use crate::hooks::room::{RoomHandle, use_room};
+use crate::hooks::navigation::focus_heading;
+use crate::hooks::open_room::use_open_room;
+use crate::hooks::room::RoomHandle;
 use crate::hooks::server::{ServerChoice, use_server};
 use crate::hooks::share_link::room_link;
 use crate::hooks::window::{use_attended, use_title};
+use crate::rtc::dynamic::get;
 use crate::state::avatar::initials;
 use crate::state::room::JoinState;
 use crate::state::server::Server;
 
 pub(crate) fn room_page(server: Server, name: String) -> AnyView {
     let language = use_language();
-    let room = use_room(server, name.clone());
+    let open = use_open_room();
+    let room = open.enter(server, &name);
+    on_cleanup(move || open.on_page_left(room));
     let server = use_server();
     let title = name.clone();
     use_title(move || {
@@ -39,7 +43,6 @@ pub(crate) fn room_page(server: Server, name: String) -> AnyView {
     // The layout of the page, so that a change of the link alone does not render the page again.
     let is_unnamed = memo(move || room.join_state.with(|link| *link == JoinState::Unnamed));
     let attended = use_attended();
-    use_alerts(room, attended, &name);
     let read_position = ReadPosition::new(room, attended);
     let dragging = RwSignal::new(false);
     use_page_events(room, read_position, dragging);
@@ -89,9 +92,11 @@ fn room_view(
     let link = reactive_text(move || {
         let name = room.join_state.with(|link| match link {
             JoinState::Unnamed => "unnamed",
+            JoinState::Claiming => "claiming",
             JoinState::Connecting => "connecting",
             JoinState::Joined => "joined",
             JoinState::Lost { .. } => "lost",
+            JoinState::Elsewhere => "elsewhere",
             JoinState::Refused { .. } => "refused",
             JoinState::Left => "left",
         });
@@ -112,9 +117,21 @@ fn room_view(
         </section>
     }
     .into_any();
-    let can_write = memo(move || {
-        room.join_state
-            .with(|link| !matches!(link, JoinState::Left | JoinState::Refused { .. }))
+    let can_write = memo(move || room.join_state.with(JoinState::is_in));
+    // Who has just joined writes next; where a keyboard would cover the page, the heading is read.
+    effect(move || {
+        let lost = || {
+            document()
+                .active_element()
+                .is_none_or(|active| active.tag_name() == "BODY")
+        };
+        if can_write.get() && lost() {
+            if is_touched() {
+                focus_heading()
+            } else {
+                focus("message")
+            }
+        }
     });
     let typing = reactive_text(move || {
         let names: Vec<String> = room.people.with(|people| {
@@ -163,8 +180,17 @@ fn room_view(
     .into_any()
 }
 
+fn is_touched() -> bool {
+    get(&window().navigator(), "maxTouchPoints").as_f64() > Some(0.0)
+}
+
 fn own_entry(language: Language, room: RoomHandle) -> AnyView {
     let renaming = RwSignal::new(false);
+    effect(move || {
+        if room.refused_name.with(Option::is_some) {
+            renaming.set(true);
+        }
+    });
     let line = reactive_view(move || {
         let Some(me) = room.me.get() else {
             return no_view();

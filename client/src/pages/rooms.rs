@@ -7,10 +7,11 @@ use crate::components::reactive::{
     ReactiveText, RoomText, button, no_view, reactive_text, reactive_view, room_text,
 };
 use crate::hooks::language::use_language;
+use crate::hooks::open_room::use_open_room;
 use crate::hooks::room_passwords::use_room_passwords;
 use crate::hooks::route::go;
 use crate::hooks::settings::use_settings;
-use crate::hooks::visited::{VisitedRoom, forget, visited};
+use crate::hooks::visited::{VisitedRoom, confirm, forget, visited};
 use crate::hooks::window::use_title;
 use crate::state::room_name::random_room_name;
 use crate::state::route::Route;
@@ -18,7 +19,7 @@ use crate::state::server::Server;
 
 pub(crate) fn rooms_page(server: Server) -> AnyView {
     let server = StoredValue::new(server.base);
-    let (settings, passwords) = (use_settings(), use_room_passwords());
+    let (settings, passwords, open) = (use_settings(), use_room_passwords(), use_open_room());
     let language = use_language();
     use_title(move || language.common().rooms.to_owned());
     let name = RwSignal::new(
@@ -110,7 +111,9 @@ pub(crate) fn rooms_page(server: Server) -> AnyView {
                 let delete_room = move || {
                     let question = (language.room().confirm_delete)(&name);
                     let server = server.get_value();
-                    if forget(&server, &name, &question) {
+                    if confirm(&question) {
+                        open.leave(&server, &name);
+                        forget(&server, &name);
                         passwords.forget(&server, &name);
                         rooms.set(visited());
                     }

@@ -21,7 +21,7 @@ pub enum SignalingEvent {
 #[derive(Debug)]
 pub struct SignalingSocket {
     socket: WebSocket,
-    _listeners: [Listener; 3],
+    listeners: Option<[Listener; 3]>,
 }
 
 impl SignalingSocket {
@@ -45,8 +45,13 @@ impl SignalingSocket {
         ];
         Ok(Self {
             socket,
-            _listeners: listeners,
+            listeners: Some(listeners),
         })
+    }
+
+    /// Emits no more events.
+    pub fn mute(&mut self) {
+        self.listeners = None;
     }
 
     /// Does nothing when the socket is not open: the next `welcome` brings both sides up to date.

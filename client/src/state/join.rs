@@ -1,6 +1,7 @@
 //! Joins a room: when to open the signaling socket, when silence means that it is dead, when to try again.
 //!
-//! Chat goes on without the socket; it is needed to connect to new peers and to recover a connection.
+//! Chat goes on without the socket; it is needed to connect to new peers and to recover a connection. A tab claims the room before it joins: in a
+//! browser, one tab is in it at a time.
 
 use shared::retry::{Backoff, Retry};
 use shared::signaling::{ErrorCode, PING_INTERVAL_S};
@@ -29,12 +30,24 @@ pub struct JoinMachine {
     /// A message has to arrive by then.
     deadline: Option<u64>,
     ticked: u64,
+    /// This tab is the one that may be in the room.
+    claimed: bool,
+    /// It was welcomed since the user joined.
+    been_in: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JoinEvent {
     /// The user joins, or retries at once.
     Join,
+    /// The user joins in place of another tab.
+    ContinueHere,
+    /// The room is this tab's.
+    Claimed,
+    /// Another tab is in the room.
+    HeldElsewhere,
+    /// Another tab takes the room over.
+    TakenOver,
     Leave,
     /// The socket is open.
     Opened,
@@ -55,6 +68,12 @@ pub enum JoinEvent {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinEffect {
+    /// Find out whether another tab is in the room; `take`: ask it to give it up.
+    Claim {
+        take: bool,
+    },
+    /// Let other tabs have the room.
+    Release,
     /// Open a socket in place of the current one.
     OpenSocket,
     /// Send `join`.
@@ -74,6 +93,8 @@ impl Default for JoinMachine {
             pinged_at: 0,
             deadline: None,
             ticked: 0,
+            claimed: false,
+            been_in: false,
         }
     }
 }
@@ -86,22 +107,42 @@ impl JoinMachine {
     /// `jitter`: 0.0 to 1.0, at random.
     pub fn step(&mut self, event: JoinEvent, now: u64, jitter: f64) -> Vec<JoinEffect> {
         match event {
-            JoinEvent::Join => {
+            JoinEvent::Join | JoinEvent::ContinueHere => {
                 self.retry.reset();
+                if self.claimed {
+                    return self.open(now);
+                }
+                self.state = JoinState::Claiming;
+                let take = event == JoinEvent::ContinueHere;
+                vec![JoinEffect::Claim { take }]
+            }
+            JoinEvent::Claimed if self.state == JoinState::Claiming => {
+                self.claimed = true;
                 self.open(now)
+            }
+            // The user left meanwhile.
+            JoinEvent::Claimed => vec![JoinEffect::Release],
+            JoinEvent::HeldElsewhere if self.state == JoinState::Claiming => {
+                self.state = JoinState::Elsewhere;
+                Vec::new()
+            }
+            JoinEvent::TakenOver if self.claimed => {
+                self.give_up();
+                // The server closes the socket for that of the other tab: the peer is not away meanwhile.
+                vec![JoinEffect::Release]
             }
             JoinEvent::Leave => {
                 let joined = self.state == JoinState::Joined;
-                self.state = JoinState::Left;
-                if joined {
-                    vec![JoinEffect::SendLeave, JoinEffect::CloseSocket]
-                } else {
-                    vec![JoinEffect::CloseSocket]
-                }
+                (self.state, self.been_in) = (JoinState::Left, false);
+                let leave = joined.then_some(JoinEffect::SendLeave);
+                let claimed = std::mem::take(&mut self.claimed);
+                let release = claimed.then_some(JoinEffect::Release);
+                let all = [leave, Some(JoinEffect::CloseSocket), release];
+                all.into_iter().flatten().collect()
             }
             JoinEvent::Opened if self.state == JoinState::Connecting => vec![JoinEffect::SendJoin],
             JoinEvent::Welcomed if self.state == JoinState::Connecting => {
-                self.state = JoinState::Joined;
+                (self.state, self.been_in) = (JoinState::Joined, true);
                 self.retry.on_succeeded(now);
                 self.pinged_at = now;
                 self.deadline = None;
@@ -112,7 +153,10 @@ impl JoinMachine {
                 Vec::new()
             }
             JoinEvent::Refused { code, message } if self.is_up() => {
-                if code.needs_user_action() {
+                if code == ErrorCode::Replaced {
+                    self.give_up();
+                    vec![JoinEffect::CloseSocket, JoinEffect::Release]
+                } else if code.needs_user_action() {
                     self.state = JoinState::Refused { code, message };
                     vec![JoinEffect::CloseSocket]
                 } else if code.is_final() {
@@ -128,6 +172,10 @@ impl JoinMachine {
         }
     }
 
+    fn give_up(&mut self) {
+        (self.claimed, self.state) = (false, JoinState::Elsewhere);
+    }
+
     fn is_up(&self) -> bool {
         matches!(self.state, JoinState::Connecting | JoinState::Joined)
     }
@@ -140,10 +188,15 @@ impl JoinMachine {
 
     fn lose(&mut self, now: u64, jitter: f64) -> Vec<JoinEffect> {
         let wait = self.retry.on_failed(now, jitter, 0);
-        self.state = JoinState::Lost {
-            retry_in: seconds(wait),
-        };
+        self.state = self.lost(wait);
         vec![JoinEffect::CloseSocket]
+    }
+
+    fn lost(&self, wait: u64) -> JoinState {
+        JoinState::Lost {
+            retry_in: seconds(wait),
+            been_in: self.been_in,
+        }
     }
 
     fn try_now(&mut self, now: u64) -> Vec<JoinEffect> {
@@ -168,9 +221,7 @@ impl JoinMachine {
             JoinState::Connecting if now > self.since + JOIN_TIMEOUT_MS => self.lose(now, jitter),
             JoinState::Lost { .. } if now >= self.retry.due() => self.open(now),
             JoinState::Lost { .. } => {
-                self.state = JoinState::Lost {
-                    retry_in: seconds(self.retry.due() - now),
-                };
+                self.state = self.lost(self.retry.due() - now);
                 Vec::new()
             }
             JoinState::Joined if suspended => {
@@ -193,133 +244,4 @@ fn seconds(ms: u64) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn joined(at: u64) -> JoinMachine {
-        let mut join = JoinMachine::default();
-        assert_eq!(
-            join.step(JoinEvent::Join, at, 0.5),
-            [JoinEffect::OpenSocket]
-        );
-        assert_eq!(
-            join.step(JoinEvent::Opened, at, 0.5),
-            [JoinEffect::SendJoin]
-        );
-        join.step(JoinEvent::Welcomed, at, 0.5);
-        assert_eq!(*join.state(), JoinState::Joined);
-        join
-    }
-
-    /// Ticks once a second. Returns the seconds at which `wanted` was an effect.
-    fn times(
-        join: &mut JoinMachine,
-        seconds: std::ops::Range<u64>,
-        wanted: JoinEffect,
-    ) -> Vec<u64> {
-        let asked = |s: &u64| join.step(JoinEvent::Tick, s * 1_000, 1.0).contains(&wanted);
-        seconds.filter(asked).collect()
-    }
-
-    fn refused(code: ErrorCode) -> JoinEvent {
-        JoinEvent::Refused {
-            code,
-            message: "No.".into(),
-        }
-    }
-
-    #[test]
-    fn retries_of_an_unreachable_server_become_less_frequent() {
-        let mut join = joined(0);
-        assert_eq!(
-            join.step(JoinEvent::Closed, 0, 1.0),
-            [JoinEffect::CloseSocket]
-        );
-        assert_eq!(*join.state(), JoinState::Lost { retry_in: 1 });
-        let mut tries = Vec::new();
-        for second in 1..60 {
-            if join.step(JoinEvent::Tick, second * 1_000, 1.0) == [JoinEffect::OpenSocket] {
-                tries.push(second);
-                join.step(JoinEvent::Closed, second * 1_000, 1.0);
-            }
-        }
-        assert_eq!(tries, [1, 3, 7, 15, 25, 35, 45, 55]);
-    }
-
-    #[test]
-    fn a_network_that_is_back_ends_the_wait() {
-        let mut join = joined(0);
-        join.step(JoinEvent::Closed, 0, 1.0);
-        assert_eq!(
-            join.step(JoinEvent::TryNow, 10, 1.0),
-            [JoinEffect::OpenSocket]
-        );
-    }
-
-    #[test]
-    fn a_dead_socket_is_detected_by_a_ping_without_answer() {
-        let mut join = joined(0);
-        assert_eq!(times(&mut join, 1..12, JoinEffect::SendPing), [10]);
-        join.step(JoinEvent::Received, 12_000, 0.0);
-        assert_eq!(times(&mut join, 12..28, JoinEffect::SendPing), [20]);
-        assert_eq!(times(&mut join, 28..30, JoinEffect::CloseSocket), [29]);
-        assert!(matches!(join.state(), JoinState::Lost { .. }));
-    }
-
-    #[test]
-    fn a_page_that_was_suspended_pings_before_it_gives_up() {
-        let mut join = joined(0);
-        times(&mut join, 1..12, JoinEffect::SendPing);
-        assert_eq!(
-            join.step(JoinEvent::Tick, 600_000, 0.0),
-            [JoinEffect::SendPing]
-        );
-        join.step(JoinEvent::Received, 600_100, 0.0);
-        assert!(times(&mut join, 601..609, JoinEffect::CloseSocket).is_empty());
-    }
-
-    #[test]
-    fn a_refusal_that_needs_the_user_is_not_retried() {
-        let mut join = joined(0);
-        assert_eq!(
-            join.step(refused(ErrorCode::Replaced), 1, 0.0),
-            [JoinEffect::CloseSocket]
-        );
-        assert!(join.step(JoinEvent::Closed, 2, 0.0).is_empty());
-        assert!(join.step(JoinEvent::TryNow, 3, 0.0).is_empty());
-        assert!(times(&mut join, 1..100, JoinEffect::OpenSocket).is_empty());
-        assert!(matches!(join.state(), JoinState::Refused { .. }));
-        assert_eq!(
-            join.step(JoinEvent::Join, 200_000, 0.0),
-            [JoinEffect::OpenSocket]
-        );
-    }
-
-    #[test]
-    fn other_refusals_are_retried_or_ignored() {
-        let mut join = joined(0);
-        assert!(join.step(refused(ErrorCode::PeerAway), 1, 0.0).is_empty());
-        assert_eq!(*join.state(), JoinState::Joined);
-        join.step(refused(ErrorCode::ShuttingDown), 2, 0.0);
-        assert!(matches!(join.state(), JoinState::Lost { .. }));
-    }
-
-    #[test]
-    fn a_server_that_does_not_welcome_is_given_up() {
-        let mut join = JoinMachine::default();
-        join.step(JoinEvent::Join, 0, 0.0);
-        assert_eq!(times(&mut join, 1..12, JoinEffect::CloseSocket), [11]);
-    }
-
-    #[test]
-    fn leaving_sends_leave_and_does_not_rejoin() {
-        let mut join = joined(0);
-        assert_eq!(
-            join.step(JoinEvent::Leave, 1, 0.0),
-            [JoinEffect::SendLeave, JoinEffect::CloseSocket]
-        );
-        assert!(join.step(JoinEvent::Closed, 2, 0.0).is_empty());
-        assert!(times(&mut join, 1..100, JoinEffect::OpenSocket).is_empty());
-        assert_eq!(*join.state(), JoinState::Left);
-    }
-}
+mod tests;

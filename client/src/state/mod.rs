@@ -57,6 +57,8 @@ pub mod picture;
 pub mod publish;
 pub mod remote;
 pub mod room;
+#[cfg(test)]
+mod room_model;
 pub mod room_name;
 pub mod route;
 pub mod rows;

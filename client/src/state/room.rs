@@ -9,12 +9,18 @@ use shared::signaling::{ErrorCode, PeerId, PeerKind};
 pub enum JoinState {
     /// The user has not entered a name.
     Unnamed,
+    /// Finds out whether another tab of this browser is in the room. Nothing is written meanwhile.
+    Claiming,
     Connecting,
     Joined,
     /// The socket closed; the next attempt is in `retry_in` seconds.
     Lost {
         retry_in: u32,
+        /// The room was joined before, so its connections may work.
+        been_in: bool,
     },
+    /// Another tab or window of this browser is in the room, or has taken it over.
+    Elsewhere,
     /// The server refused, and the user has to change something. `message` is the server's sentence.
     Refused {
         code: ErrorCode,
@@ -24,6 +30,13 @@ pub enum JoinState {
     Left,
 }
 
+impl JoinState {
+    /// The room is this tab's: messages can be written, also while the server is away.
+    pub fn is_in(&self) -> bool {
+        matches!(self, Self::Connecting | Self::Joined | Self::Lost { .. })
+    }
+}
+
 /// Another person in the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
@@ -31,6 +44,8 @@ pub struct Person {
     pub name: String,
     pub kind: PeerKind,
     pub presence: Presence,
+    /// The server has not listed it in a new `welcome`: if that server has restarted, the person is back by then. Milliseconds of a monotonic clock.
+    pub expected_until: Option<u64>,
     pub path: PeerPath,
     pub typing: bool,
     /// The safety code of the connection, once it is open ([`shared::safety`]).

@@ -41,6 +41,7 @@ mod settings;
 mod share;
 mod shell;
 mod states;
+mod tabs;
 mod video;
 mod watch;
 

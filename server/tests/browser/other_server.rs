@@ -88,9 +88,9 @@ fn clear(sent: &[u8]) -> String {
     text
 }
 
-/// This tab's key for a room of a server.
+/// This browser's key for a room of a server.
 async fn key(browser: &TestBrowser, server: &str, room: &str) -> String {
-    let saved = format!("sessionStorage.getItem('weir key {server} {room}')");
+    let saved = format!("localStorage.getItem('weir key {server} {room}')");
     let key = browser.until("the key is saved", &saved).await;
     key.as_str().expect("a text").to_owned()
 }

@@ -9,10 +9,10 @@ use super::super::{ice, report};
 use super::RoomClient;
 use crate::rtc::mesh::{Mesh, MeshEvent, PeerEvent, Signal};
 use crate::rtc::recovery::ConnectionHealth;
-use crate::rtc::timer::{now, wall_ms};
+use crate::rtc::timer::{now, now_ms, wall_ms};
 use crate::state::join::JoinEvent;
-use crate::state::people::{PeerAction, PeopleUpdate, find, on_path, on_server_message};
-use crate::state::room::{Note, PeerPath};
+use crate::state::people::{PeerAction, PeopleUpdate, find, on_path, on_server_message, on_tick};
+use crate::state::room::{Note, PeerPath, Person};
 
 /// Notes that are kept; the oldest are dropped first.
 const MAX_NOTES: usize = 100;
@@ -24,7 +24,7 @@ impl RoomClient {
             ServerMessage::Pong => return,
             ServerMessage::Error { to: Some(_), .. } => return,
             ServerMessage::Error { code, message, .. } => {
-                return self.step(JoinEvent::Refused { code, message });
+                return self.on_refused(code, message);
             }
             ServerMessage::Offer { from, sdp } => (from, Signal::Offer(sdp)),
             ServerMessage::Answer { from, sdp } => (from, Signal::Answer(sdp)),
@@ -38,7 +38,7 @@ impl RoomClient {
                 let update = self
                     .room
                     .people
-                    .try_update(|people| on_server_message(people, &message, rejoined));
+                    .try_update(|people| on_server_message(people, &message, rejoined, now_ms()));
                 return self.apply(update.unwrap_or_default());
             }
         };
@@ -53,6 +53,7 @@ impl RoomClient {
 
     fn on_welcome(&self, id: &PeerId) {
         self.step(JoinEvent::Welcomed);
+        self.keep_name();
         let other = self.room.conversation.try_with_untracked(|c| c.me() != id);
         if other == Some(true) {
             let _ = self.room.conversation.try_update(|c| c.set_id(id.clone()));
@@ -73,7 +74,7 @@ impl RoomClient {
         }
     }
 
-    fn apply(&self, update: PeopleUpdate) {
+    pub(super) fn apply(&self, update: PeopleUpdate) {
         let after = self
             .room
             .conversation
@@ -105,6 +106,19 @@ impl RoomClient {
                 }
             }
         }
+    }
+
+    /// Removes the people who have not come back after a restart of the server.
+    pub(super) fn expire_people(&self) {
+        let waits = |people: &Vec<Person>| people.iter().any(|p| p.expected_until.is_some());
+        if self.room.people.try_with_untracked(waits) != Some(true) {
+            return;
+        }
+        let update = self.room.people.try_maybe_update(|people| {
+            let update = on_tick(people, now_ms());
+            (!update.actions.is_empty(), update)
+        });
+        self.apply(update.unwrap_or_default());
     }
 
     fn on_mesh_event(&self, event: MeshEvent) {
@@ -177,7 +191,7 @@ impl RoomClient {
         let update = self
             .room
             .people
-            .try_update(|people| on_path(people, peer, path));
+            .try_update(|people| on_path(people, peer, path, now_ms()));
         self.apply(update.unwrap_or_default());
     }
 }

@@ -35,6 +35,17 @@ pub const TEXT: Room = Room {
             relative(s.into(), Unit::Second, Lang::En)
         ),
     },
+    server_away: |seconds| match seconds {
+        0 => "The server cannot be reached. Trying again…".to_owned(),
+        s => format!(
+            "The server cannot be reached. Trying again {}.",
+            relative(s.into(), Unit::Second, Lang::En)
+        ),
+    },
+    in_room: |room, unread| match unread {
+        0 => format!("in room {room}"),
+        count => format!("in room {room}, {count} unread"),
+    },
     left: "You have left this room",
     left_text: "Its messages are kept in this browser.",
     try_now: "Try now",
@@ -43,6 +54,7 @@ pub const TEXT: Room = Room {
     leave: "Leave",
     refused: "Could not join the room",
     bad_name: "The server does not accept this name. Try a shorter one, without special characters.",
+    bad_room_name: "The server does not accept the name of this room. Choose another name for the room: a shorter one, without special characters.",
     name_taken: "Someone in this room already has this name. Choose another one.",
     password_needed: "This room has a password. Ask the people in it for it.",
     wrong_password: "The room has another password, or none: leave the field empty if it has none.",

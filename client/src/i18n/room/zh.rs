@@ -33,6 +33,17 @@ pub const TEXT: Room = Room {
             relative(s.into(), Unit::Second, Lang::Zh)
         ),
     },
+    server_away: |seconds| match seconds {
+        0 => "无法连接服务器，正在重试…".to_owned(),
+        s => format!(
+            "无法连接服务器，将于{}重试。",
+            relative(s.into(), Unit::Second, Lang::Zh)
+        ),
+    },
+    in_room: |room, unread| match unread {
+        0 => format!("在房间 {room} 中"),
+        count => format!("在房间 {room} 中，{count} 条未读"),
+    },
     left: "您已离开此房间",
     left_text: "消息保留在此浏览器中。",
     try_now: "立即重试",
@@ -41,6 +52,7 @@ pub const TEXT: Room = Room {
     leave: "离开",
     refused: "未能加入房间",
     bad_name: "服务器不接受这个名字。请换一个短一些、不含特殊字符的名字。",
+    bad_room_name: "服务器不接受这个房间名。请换一个房间名：短一些，不含特殊字符。",
     name_taken: "房间里已经有人使用这个名字，请换一个。",
     password_needed: "此房间有密码，请向房间里的人询问。",
     wrong_password: "房间的密码不是这个，或没有密码；如果没有，请留空。",
