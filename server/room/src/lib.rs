@@ -163,15 +163,17 @@ impl Room {
             // Ids are 64 bits of a hash of the key: two keys with one id are a deliberate collision.
             return Err(Refusal::id_taken());
         }
-        let taken = |member: &Member| member.id != id && member.name.resembles(&name);
-        if let Some(holder) = self.members.iter().find(|member| taken(member)) {
-            let away = match holder.presence {
-                Presence::Here(_) => None,
-                Presence::Away { until, .. } => Some(until.saturating_duration_since(now)),
-            };
-            return Err(Refusal::name_taken(name.as_str(), away));
-        }
         let mut deliveries = Vec::new();
+        let taken = |member: &Member| member.id != id && member.name.resembles(&name);
+        if let Some(holder) = self.members.iter().position(taken) {
+            let member = &self.members[holder];
+            if !member.left_soon(self.away.presence) {
+                return Err(Refusal::name_taken(name.as_str(), member.away_for(now)));
+            }
+            let gone = self.members.remove(holder).id;
+            self.left(gone, LeaveReason::Left, &mut deliveries);
+        }
+        let known = self.position(&id);
         let presence = Presence::Here(socket);
         let position = match known {
             Some(known) => {

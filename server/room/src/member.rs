@@ -62,6 +62,20 @@ impl Member {
         }
     }
 
+    /// The time after which it has left, if it is away.
+    pub(super) fn away_for(&self, now: Instant) -> Option<Duration> {
+        match self.presence {
+            Presence::Here(_) => None,
+            Presence::Away { until, .. } => Some(until.saturating_duration_since(now)),
+        }
+    }
+
+    /// Its page was closed after less than `presence` in the room: its name is free.
+    pub(super) fn left_soon(&self, presence: Duration) -> bool {
+        matches!(self.presence, Presence::Away { since, why: LeaveReason::Left, .. }
+            if since.saturating_duration_since(self.since) < presence)
+    }
+
     pub(super) fn socket(&self) -> Option<SocketId> {
         match self.presence {
             Presence::Here(socket) => Some(socket),

@@ -139,22 +139,16 @@ async fn a_refused_new_name_leaves_the_place_and_the_old_one() {
 async fn a_bad_name_of_a_room_asks_for_another_room_and_who_joins_can_write_at_once() {
     let server = server().await;
     let browser = TestBrowser::shared_chromium().await;
-    visit(&browser, &server.url, &"r".repeat(65)).await;
-    browser.fill("#name", "Ann").await;
-    browser.click("#join").await;
-    browser.shows("name for the room").await;
-    assert_eq!(
-        browser
-            .run("return !!document.querySelector('#name')")
-            .await,
-        false
-    );
-    browser.run("location.hash = '#/room/short'").await;
+    visit(&browser, &server.url, "short").await;
     browser.fill("#name", "Ann").await;
     browser.click("#join").await;
     link_is(&browser, "joined").await;
     let focused = "document.activeElement.id == 'message'";
     browser.until("the field has the focus", focused).await;
+    visit(&browser, &server.url, &"r".repeat(65)).await;
+    browser.shows("name for the room").await;
+    let asks = "return !!document.querySelector('#name')";
+    assert_eq!(browser.run(asks).await, false);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -151,6 +151,24 @@ async fn a_page_that_is_loaded_again_is_the_same_peer_and_one_that_is_closed_has
     server.stop().await;
 }
 
+/// As for the page of another origin that is opened instead.
+#[tokio::test]
+async fn the_name_of_a_page_that_was_there_for_a_moment_is_free_once_it_is_closed() {
+    let server = TestServer::with_limits(|limits| limits.presence = Duration::from_secs(600)).await;
+    let mut ada = TestMember::join(&server.url, "demo", "Ada", 1).await;
+    let bob = TestMember::join(&server.url, "demo", "Bob", 2).await;
+    let id = bob.me.id.clone();
+    ada.receive().await;
+    bob.close_page().await;
+    assert_eq!(ada.receive().await, ServerMessage::Away { id: id.clone() });
+    let bob = TestMember::join(&server.url, "demo", "Bob", 3).await;
+    let why = LeaveReason::Left;
+    assert_eq!(ada.receive().await, ServerMessage::Left { id, why });
+    let peer = bob.me.clone();
+    assert_eq!(ada.receive().await, ServerMessage::Arrived { peer });
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_room_where_everybody_is_away_makes_place_for_another() {
     let server = TestServer::with(&["test:", "--max-rooms", "1"]).await;

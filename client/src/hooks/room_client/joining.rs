@@ -27,6 +27,10 @@ impl RoomClient {
     /// The server has accepted the name, and closes the socket before this one.
     pub(super) fn keep_name(&self) {
         drop(self.replaced.take());
+        self.save_name();
+    }
+
+    fn save_name(&self) {
         let wanted = self.room.wanted_name.try_update(Option::take);
         if let Some(name) = wanted.flatten() {
             self.settings.update(|settings| settings.name = Some(name));
@@ -35,8 +39,12 @@ impl RoomClient {
 
     /// A refusal. That of a new name is no reason to lose the place.
     pub(super) fn on_refused(&self, code: ErrorCode, message: String) {
+        if !matches!(code, ErrorCode::BadName | ErrorCode::NameTaken) {
+            self.save_name();
+            return self.step(JoinEvent::Refused { code, message });
+        }
         let is_in = self.room.me.try_with_untracked(Option::is_some) == Some(true);
-        if is_in && matches!(code, ErrorCode::BadName | ErrorCode::NameTaken) {
+        if is_in {
             let wanted = self.room.wanted_name.try_update(Option::take);
             if let Some(name) = wanted.flatten() {
                 let _ = self.room.refused_name.try_set(Some((code, name)));
@@ -138,10 +146,7 @@ impl RoomClient {
             };
             match answer {
                 Err(HttpError::Status { error, .. }) if error.code.refuses_caller() => {
-                    client.step(JoinEvent::Refused {
-                        code: error.code,
-                        message: error.error,
-                    });
+                    client.on_refused(error.code, error.error);
                 }
                 // Without an answer the socket fails as well, or the server is an older one.
                 _ => client.open_socket(),
