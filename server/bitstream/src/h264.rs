@@ -252,6 +252,17 @@ pub fn annex_b(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The first slice of a picture in Annex B is a B slice (H.264 7.3.3, 7.4.3 table 7-6): it may refer to pictures that are shown later.
+pub fn has_b_slices(picture: &[u8]) -> bool {
+    let mut slices = annex_b(picture).filter(|nal| matches!(nal_type(nal), SLICE | IDR));
+    let slice_type = slices.next().and_then(|slice| {
+        let mut bits = BitReader::new(slice.get(1..)?);
+        bits.ue()?; // first_mb_in_slice
+        bits.ue()
+    });
+    slice_type.is_some_and(|kind| kind % 5 == 1)
+}
+
 fn after_start_code(stream: &[u8]) -> Option<&[u8]> {
     find_start_code(stream).map(|at| &stream[at + 3..])
 }

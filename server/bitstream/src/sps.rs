@@ -1,10 +1,10 @@
 //! The content of H.264 sequence parameter sets.
 //!
 //! The crate `h264-reader` (0.9.0) reads the same values from every set of the test files, but it rejects a set whose VUI is
-//! truncated or followed by stray bytes, and an `avcC` that is truncated. FFmpeg plays such files. This parser stops after
-//! the cropping fields, which come before the VUI.
+//! truncated or followed by stray bytes, and an `avcC` that is truncated. FFmpeg plays such files. Of the VUI this parser takes what it can get.
 
 use super::bit_reader::{BitReader, rbsp};
+use super::vui;
 
 /// `nal_unit_type` of a sequence parameter set.
 const SPS: u8 = 7;
@@ -26,6 +26,8 @@ pub struct SpsInfo {
     /// Slice groups, redundant pictures or slices in any order are in use, as [`H264Normalizer`](super::h264::H264Normalizer) found in what
     /// goes with the set.
     pub has_baseline_tools: bool,
+    /// Pictures are shown in another order than they are decoded in: B-frames. `None`: the set does not tell.
+    pub reorders: Option<bool>,
 }
 
 const BASELINE: u8 = 66;
@@ -52,7 +54,11 @@ impl SpsInfo {
         if nal.first().is_none_or(|byte| byte & 0x1f != SPS) {
             return None;
         }
-        Self::read(&mut BitReader::new(&rbsp(&nal[1..])))
+        let payload = rbsp(&nal[1..]);
+        let mut bits = BitReader::new(&payload);
+        let info = Self::read(&mut bits)?;
+        let reorders = info.reorders.or_else(|| vui::reorders(&payload, bits));
+        Some(Self { reorders, ..info })
     }
 
     /// `bits` begin after the header byte, and are left at `vui_parameters_present_flag`.
@@ -82,7 +88,8 @@ impl SpsInfo {
             }
         }
         bits.ue()?; // log2_max_frame_num_minus4
-        match bits.ue()? {
+        let order_count = bits.ue()?; // pic_order_cnt_type
+        match order_count {
             0 => {
                 bits.ue()?;
             }
@@ -137,6 +144,8 @@ impl SpsInfo {
             width,
             height,
             has_baseline_tools: false,
+            // H.264 A.2.1 and 8.2.1.3.
+            reorders: (profile == BASELINE || order_count == 2).then_some(false),
         })
     }
 }
@@ -169,6 +178,30 @@ mod tests {
         assert_eq!((sps.profile, sps.level), (77, 31));
         assert_eq!((sps.width, sps.height), (1280, 720));
         assert_eq!((sps.chroma, sps.bits, sps.frames_only), (1, 8, true));
+    }
+
+    #[test]
+    fn the_set_tells_whether_pictures_are_reordered() {
+        // x264 with B-frames, 320x180, High; the same without; Baseline has none.
+        const B_FRAMES: &[u8] = &[
+            0x67, 0x64, 0x00, 0x0c, 0xac, 0xd9, 0x41, 0x41, 0x9f, 0x9f, 0x01, 0x10, 0x00, 0x00,
+            0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0x20, 0xf1, 0x42, 0x99, 0x60,
+        ];
+        const NO_B_FRAMES: &[u8] = &[
+            0x67, 0x64, 0x00, 0x0c, 0xac, 0xb4, 0x0a, 0x0c, 0xfc, 0xf8, 0x08, 0x80, 0x00, 0x00,
+            0x03, 0x00, 0x80, 0x00, 0x00, 0x19, 0x07, 0x8a, 0x15, 0x50,
+        ];
+        const BASELINE: &[u8] = &[0x67, 0x42, 0xc0, 0x0b, 0xda, 0x05, 0x06, 0x64];
+        let reorders = |nal| SpsInfo::parse(nal).unwrap().reorders;
+        assert_eq!(reorders(B_FRAMES), Some(true));
+        assert_eq!(reorders(NO_B_FRAMES), Some(false));
+        assert_eq!(reorders(BASELINE), Some(false));
+        // Its VUI is truncated.
+        assert_eq!(reorders(SPS_720), None);
+        for end in 4..B_FRAMES.len() {
+            let known = SpsInfo::parse(&B_FRAMES[..end]).and_then(|sps| sps.reorders);
+            assert_eq!(known, None, "{end}");
+        }
     }
 
     #[test]

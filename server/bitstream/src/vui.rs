@@ -1,5 +1,5 @@
-//! Writes the matrix of untagged video into its H.264 sequence parameter sets (ITU-T H.264 E.1.1). Browsers take untagged
-//! video for BT.709, but SD is BT.601.
+//! The VUI of H.264 sequence parameter sets (ITU-T H.264 E.1): reads whether pictures are reordered, and writes the matrix of untagged video. Browsers take
+//! untagged video for BT.709, but SD is BT.601.
 
 use super::bit_reader::{BitReader, rbsp};
 use super::sd::is_sd;
@@ -53,8 +53,7 @@ pub(super) fn with_sd_matrix(nal: &[u8]) -> Option<Vec<u8>> {
             out.signal_type(format, full_range, BT709, BT709);
         }
         // The rest, up to the stop bit.
-        let last = payload.iter().rposition(|byte| *byte != 0)?;
-        let end = last * 8 + 8 - payload[last].trailing_zeros() as usize;
+        let end = stop_bit(&payload)? + 1;
         if end <= bits.position() {
             return None;
         }
@@ -66,6 +65,79 @@ pub(super) fn with_sd_matrix(nal: &[u8]) -> Option<Vec<u8>> {
         out.bits(1, 7);
     }
     Some(out.into_nal(header))
+}
+
+/// The position of `rbsp_stop_one_bit`.
+fn stop_bit(payload: &[u8]) -> Option<usize> {
+    let last = payload.iter().rposition(|byte| *byte != 0)?;
+    Some(last * 8 + 7 - payload[last].trailing_zeros() as usize)
+}
+
+/// Whether pictures are shown in another order than they are decoded in (`max_num_reorder_frames`, E.2.1). `bits` of `payload` are left at
+/// `vui_parameters_present_flag`. `None`: the VUI does not tell, or is truncated.
+pub(super) fn reorders(payload: &[u8], mut bits: BitReader<'_>) -> Option<bool> {
+    if !bits.flag()? {
+        return None;
+    }
+    if bits.flag()? && bits.bits(8)? == EXTENDED_SAR {
+        bits.bits(32)?;
+    }
+    if bits.flag()? {
+        bits.flag()?; // overscan_appropriate_flag
+    }
+    if bits.flag()? {
+        bits.bits(4)?; // video_format, video_full_range_flag
+        if bits.flag()? {
+            bits.bits(24)?;
+        }
+    }
+    if bits.flag()? {
+        bits.ue()?; // chroma_sample_loc_type_top_field
+        bits.ue()?;
+    }
+    if bits.flag()? {
+        bits.bits(32)?; // num_units_in_tick
+        bits.bits(32)?; // time_scale
+        bits.flag()?;
+    }
+    let nal_hrd = bits.flag()?;
+    if nal_hrd {
+        skip_hrd(&mut bits)?;
+    }
+    let vcl_hrd = bits.flag()?;
+    if vcl_hrd {
+        skip_hrd(&mut bits)?;
+    }
+    if nal_hrd || vcl_hrd {
+        bits.flag()?; // low_delay_hrd_flag
+    }
+    bits.flag()?; // pic_struct_present_flag
+    if !bits.flag()? {
+        return None;
+    }
+    bits.flag()?; // motion_vectors_over_pic_boundaries_flag
+    for _ in 0..4 {
+        bits.ue()?; // max_bytes_per_pic_denom to log2_max_mv_length_vertical
+    }
+    let reordered = bits.ue()?;
+    bits.ue()?; // max_dec_frame_buffering
+    (bits.position() <= stop_bit(payload)?).then_some(reordered > 0)
+}
+
+/// E.1.2.
+fn skip_hrd(bits: &mut BitReader<'_>) -> Option<()> {
+    let last = bits.ue()?; // cpb_cnt_minus1
+    if last > 31 {
+        return None;
+    }
+    bits.bits(8)?;
+    for _ in 0..=last {
+        bits.ue()?;
+        bits.ue()?;
+        bits.flag()?;
+    }
+    bits.bits(20)?;
+    Some(())
 }
 
 /// Writes the most significant bit first.

@@ -202,6 +202,7 @@ fn only_profiles_and_sizes_that_browsers_decode_are_published() {
             width: 320,
             height: 180,
             has_baseline_tools,
+            reorders: None,
         })
     };
     let high = |width| sps(100, 52, 1, 8, false).map(|sps| SpsInfo { width, ..sps });
