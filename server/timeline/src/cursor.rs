@@ -81,10 +81,11 @@ impl Cursor {
     }
 
     /// Goes on with the next keyframe: one that is appended from now on, or at `place` at the latest. The source may be late, so that the keyframe it is asked
-    /// for now comes before the place that is due.
+    /// for now comes before the place that is due; an encoder that has just been started begins with what was sent before.
     pub(super) fn await_keyframe(&mut self, index: &impl Index, place: Place) {
         let newest = index.newest(self.track);
-        let next = newest.map_or(place, |newest| place.min(newest.plus_micros(1)));
+        let next = newest.map_or(beginning(place.run), |newest| newest.plus_micros(1));
+        let next = place.min(next);
         self.seek(next, Bias::KeyframeAfter);
     }
 

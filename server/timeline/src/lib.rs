@@ -22,6 +22,7 @@
 //! | [`retention`] | how much stays in memory |
 //! | `track` | the chunks of one track |
 //! | [`playhead`] | a viewer's position: the due unit, and the units that a late viewer skips |
+//! | [`reader`] | reads one track: for what decodes it |
 //! | `cursor`, `origin` | a playhead's position in one track; when its units are due |
 
 pub mod chunk;
@@ -31,6 +32,7 @@ pub mod log;
 mod origin;
 pub mod place;
 pub mod playhead;
+pub mod reader;
 pub mod retention;
 mod track;
 pub mod unit;

@@ -104,6 +104,20 @@ impl Log {
         Some(Wait { track, chunk })
     }
 
+    /// As [`Log::append`]: a unit of this run, which is refused when another one has begun.
+    pub fn append_in(
+        &mut self,
+        run: RunId,
+        track: TrackId,
+        unit: Unit,
+        now: Instant,
+    ) -> Option<Wait> {
+        match self.run().id == run {
+            true => self.append(track, unit, now),
+            false => None,
+        }
+    }
+
     /// Drops the units of a track that is no longer encoded, so that no viewer joins on an old one.
     pub fn clear(&mut self, track: TrackId) {
         if let Some(track) = self.tracks.get_mut(&track) {
