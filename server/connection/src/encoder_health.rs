@@ -99,6 +99,11 @@ impl EncoderHealth {
         self.newest = Some(newest.max(unit.time));
     }
 
+    /// The parameter sets say so, or slices; RTP times need not.
+    pub(super) fn on_b_frames(&mut self) {
+        self.b_frames = true;
+    }
+
     /// The counters of all receivers together.
     pub(super) fn on_counters(&mut self, now: Instant, counters: &ReceiverCounters) {
         let loss = &mut self.loss;

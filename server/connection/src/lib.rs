@@ -20,7 +20,7 @@
 //! | `publisher` | one publisher, from the answer to the end |
 //! | `intake` | a connected publisher's media: SRTP in, units and feedback out |
 //! | `published_media`, `published_tracks` | its units, on their way into the log; the tracks that its m-lines are in its stream |
-//! | `playable` | which pictures are passed on (pure) |
+//! | `playable`, `picture_order` | which pictures are passed on, and which are encoded again; whether they are reordered (pure) |
 //! | `layer_meter` | pictures and bits of a layer in a second (pure) |
 //! | `encoder_health` | what the publisher should change (pure) |
 //! | `publisher_counters` | what was received of it |
@@ -62,6 +62,7 @@ mod offered_connection;
 mod offering;
 mod patch;
 mod peer;
+mod picture_order;
 mod playable;
 mod profiles;
 mod published_media;

@@ -1,14 +1,14 @@
-//! Which pictures of a publisher are passed on. Pure.
+//! Which pictures of a publisher are passed on, and which are encoded again. Pure.
 
 use bitstream::sps::is_common_profile;
 use bitstream::{av1, vp8, vp9};
 use ingest::unit::ReceivedUnit;
-use shared::api::Codec;
+use shared::api::{Codec, Reason};
 
 /// Why a publisher's video cannot be passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unplayable {
-    /// Not every browser decodes it.
+    /// Not every browser decodes it, and this server cannot encode it again.
     Profile,
     /// Its pictures are larger than [`MAX_SIDE`].
     Size,
@@ -17,27 +17,51 @@ pub(super) enum Unplayable {
 /// Of a picture, in pixels: decoders of 8K take no more.
 pub(super) const MAX_SIDE: u32 = 8192;
 
-/// Why a stream with this keyframe is not passed on.
-pub(super) fn unplayable(keyframe: &ReceivedUnit) -> Option<Unplayable> {
+/// Why a stream with this keyframe is neither passed on nor encoded again.
+pub(super) fn unplayable(keyframe: &ReceivedUnit, can_encode: bool) -> Option<Unplayable> {
     let is_large = |(width, height): (u32, u32)| width.max(height) > MAX_SIDE;
     // Decoders of AV1 tell what they take.
     let is_limited = keyframe.codec != Codec::Av1;
     match is_limited && size(keyframe).is_some_and(is_large) {
         true => Some(Unplayable::Size),
-        false => (!is_common(keyframe)).then_some(Unplayable::Profile),
+        false => {
+            (!can_encode && !profile_reasons(keyframe).is_empty()).then_some(Unplayable::Profile)
+        }
     }
 }
 
-/// Every browser that decodes the codec decodes the profile of this keyframe, as far as its header tells: what files are passed through by.
-fn is_common(unit: &ReceivedUnit) -> bool {
-    match unit.codec {
+/// Why what follows this keyframe is encoded again: every browser that decodes the codec is to decode it, as far as its header tells. `reorders`: it has B-frames.
+pub(super) fn reasons(keyframe: &ReceivedUnit, reorders: bool) -> Vec<Reason> {
+    let mut reasons = profile_reasons(keyframe);
+    reasons.extend(reorders.then_some(Reason::BFrames));
+    reasons
+}
+
+/// As files: see `media::plan`.
+fn profile_reasons(unit: &ReceivedUnit) -> Vec<Reason> {
+    let is_common = match (unit.codec, unit.sps) {
+        (Codec::H264, Some(sps)) if sps.bits > 8 => {
+            return vec![Reason::BitDepth { bits: sps.bits }];
+        }
+        (Codec::H264, Some(sps)) if sps.chroma != 1 => {
+            let format = match sps.chroma {
+                0 => "gray",
+                2 => "yuv422p",
+                _ => "yuv444p",
+            };
+            return vec![Reason::Chroma {
+                format: format.to_owned(),
+            }];
+        }
         // Not the order of slices: it is what is left of a picture after losses, too.
-        Codec::H264 => unit.sps.is_none_or(|sps| {
-            is_common_profile(sps.profile, sps.level) && sps.chroma == 1 && sps.bits == 8
-        }),
-        Codec::Vp9 => vp9::profile(&unit.data).is_none_or(|profile| profile == 0),
-        Codec::Av1 => av1::profile(&unit.data).is_none_or(|profile| profile == 0),
-        Codec::Vp8 | Codec::Opus => true,
+        (Codec::H264, sps) => sps.is_none_or(|sps| is_common_profile(sps.profile, sps.level)),
+        (Codec::Vp9, _) => vp9::profile(&unit.data).is_none_or(|profile| profile == 0),
+        (Codec::Av1, _) => av1::profile(&unit.data).is_none_or(|profile| profile == 0),
+        (Codec::Vp8 | Codec::Opus, _) => true,
+    };
+    match is_common {
+        true => Vec::new(),
+        false => vec![Reason::Profile],
     }
 }
 

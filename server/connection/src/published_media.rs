@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use ingest::connection_receiver::{LineParams, LineUnit};
+use media::live::can_encode;
 use media::time::MediaTime;
 use shared::api::PublisherLayer;
 use stream::publication::Publication;
@@ -29,7 +30,7 @@ impl PublishedMedia {
     ) -> Self {
         Self {
             publication,
-            tracks: PublishedTracks::new(lines),
+            tracks: PublishedTracks::new(lines, can_encode()),
             health,
             is_closed: false,
         }
@@ -48,6 +49,9 @@ impl PublishedMedia {
         }
         if let Some(offering) = published.offering {
             appender.set_offering(offering);
+        }
+        if self.tracks.has_b_frames() {
+            self.health.on_b_frames();
         }
         if published.is_main {
             self.health.on_unit(published.track, &published.unit);

@@ -9,15 +9,18 @@ use std::time::{Duration, Instant};
 use ingest::connection_receiver::{LineParams, LineUnit};
 use ingest::decode_times::DecodeTimes;
 use media::access_unit::AccessUnit;
+use media::live::{is_decoded, renditions};
 use media::time::MediaTime;
 use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
-use shared::api::{AudioTrack, Codec, Delivery, PublisherLayer, VideoTrack};
+use shared::api::{AudioTrack, Codec, Delivery, FrameSize, PublisherLayer, Reason, VideoTrack};
 use stream::publication;
 
 use super::layer_meter::LayerMeter;
-use super::playable::{Unplayable, size, unplayable};
+use super::picture_order::PictureOrder;
+use super::playable::{Unplayable, reasons, size, unplayable};
 
 /// A track for each m-line, or for each layer of one; each codec has its own. When a publisher changes to another codec, another track takes its place.
+/// Video that browsers do not show is on hidden tracks, and what is encoded of it is offered in its place.
 ///
 /// Layers are ranked by the size of their pictures, whatever their names and order are. One that the publisher stops sending, as browsers do under load, is not
 /// offered until it begins again.
@@ -33,6 +36,8 @@ pub(super) struct PublishedTracks {
     /// The best video of that offering.
     main: Option<TrackId>,
     unplayable: Option<Unplayable>,
+    /// This server encodes video again.
+    can_encode: bool,
 }
 
 /// One that is received.
@@ -45,12 +50,15 @@ struct Line {
     rid: Option<String>,
     /// Of a second picture.
     is_inset: bool,
+    order: PictureOrder,
 }
 
 #[derive(Debug)]
 struct PublishedTrack {
     line: usize,
     offered: OfferedTrack,
+    /// Why it is encoded again; it is hidden then. Empty: viewers are sent it.
+    reasons: Vec<Reason>,
     decode_times: DecodeTimes,
     meter: LayerMeter,
     /// When its newest unit was taken.
@@ -84,7 +92,8 @@ const LAYER_SILENCE: Duration = Duration::from_millis(700);
 const MISSED: u32 = 6;
 
 impl PublishedTracks {
-    pub(super) fn new(lines: &[LineParams]) -> Self {
+    /// `can_encode`: this server encodes video again.
+    pub(super) fn new(lines: &[LineParams], can_encode: bool) -> Self {
         let with_place = lines.iter().enumerate().map(|(index, line)| {
             let mut others = lines.iter();
             let m_line = others.position(|other| other.mid == line.mid);
@@ -95,6 +104,7 @@ impl PublishedTracks {
                 m_line,
                 layer: index - m_line,
                 rid: line.rid.clone(),
+                order: PictureOrder::default(),
             }
         });
         Self {
@@ -104,6 +114,7 @@ impl PublishedTracks {
             tracks: Vec::new(),
             has_changed: false,
             unplayable: None,
+            can_encode,
         }
     }
 
@@ -130,18 +141,29 @@ impl PublishedTracks {
         let LineUnit {
             line, time, unit, ..
         } = received;
+        // Insets are not encoded again.
+        let is_inset = self.lines.get(line)?.is_inset;
+        let can_encode = self.can_encode && !is_inset && size(&unit).is_none_or(is_decoded);
         if unit.keyframe {
-            self.unplayable = self.unplayable.or_else(|| unplayable(&unit));
+            let unplayable = || unplayable(&unit, can_encode);
+            self.unplayable = self.unplayable.or_else(unplayable);
         }
         if self.unplayable.is_some() {
             return None;
         }
-        let is_same =
-            |track: &PublishedTrack| track.line == line && track.offered.codec == unit.codec;
+        let reorders = self.lines.get_mut(line)?.order.reorders(&unit);
+        let reasons = match unit.keyframe && unit.codec.is_video() && can_encode {
+            true => reasons(&unit, reorders),
+            false => Vec::new(),
+        };
+        let is_same = |track: &PublishedTrack| {
+            let goes_on = !unit.keyframe || track.reasons == reasons;
+            track.line == line && track.offered.codec == unit.codec && goes_on
+        };
         let known = self.tracks.iter().position(is_same);
         let index = match known {
             Some(index) => index,
-            None if unit.keyframe => self.begin(line, unit.codec, time)?,
+            None if unit.keyframe => self.begin(line, unit.codec, reasons, time)?,
             None => return None,
         };
         if !self.follow_layers(index, time, unit.keyframe) {
@@ -178,17 +200,25 @@ impl PublishedTracks {
     }
 
     /// Returns the index of the new track.
-    fn begin(&mut self, line: usize, codec: Codec, now: Instant) -> Option<usize> {
+    fn begin(
+        &mut self,
+        line: usize,
+        codec: Codec,
+        reasons: Vec<Reason>,
+        now: Instant,
+    ) -> Option<usize> {
         let Line {
             layer, is_inset, ..
         } = *self.lines.get(line)?;
         self.tracks.retain(|track| track.line != line);
         let track = PublishedTrack {
             line,
-            offered: match is_inset {
-                true => publication::inset(codec, layer),
-                false => publication::layer(codec, layer),
+            offered: match (is_inset, reasons.is_empty()) {
+                (true, _) => publication::inset(codec, layer),
+                (false, true) => publication::layer(codec, layer),
+                (false, false) => publication::hidden_layer(codec, layer),
             },
+            reasons,
             decode_times: DecodeTimes::default(),
             meter: LayerMeter::new(now),
             newest: now,
@@ -269,21 +299,74 @@ impl PublishedTracks {
             return None;
         }
         self.has_changed = false;
-        let tracks = self.ranked().into_iter().map(|track| track.offered.clone());
+        let ranked = self.ranked();
+        let main = ranked.iter().find(|track| track.is_video());
+        let encoded = main.map(|main| renditions(&main.offered, main.reasons.is_empty()));
+        let is_small = main
+            .and_then(|main| main.offered.size)
+            .is_none_or(is_decoded);
+        let encoded = encoded.filter(|_| self.can_encode && is_small);
+        let encoded = encoded.unwrap_or_default();
+        let mut kinds = ranked.iter();
+        let inset = kinds.find(|track| track.offered.inset);
         let mut offering = Offering {
-            tracks: tracks.collect(),
+            inset: inset.map(|inset| inset.described(&[])),
+            video: main.map(|main| main.described(&encoded)),
+            encoded_from: main.map(|main| (main.offered.id, main.offered.codec)),
             ..Offering::default()
         };
-        self.main = offering.of(TrackKind::Video).next().map(|track| track.id);
-        let video = offering.of(TrackKind::Video).next().map(video_track);
+        let main = offering.encoded_from.map(|(id, _)| id);
+        let (hidden, passed): (Vec<_>, Vec<_>) = ranked
+            .into_iter()
+            .partition(|track| !track.reasons.is_empty());
+        let passed = passed.into_iter().map(|track| track.offered.clone());
+        offering.tracks = match hidden.iter().any(|track| Some(track.offered.id) == main) {
+            true => encoded.into_iter().chain(passed).collect(),
+            false => passed.chain(encoded).collect(),
+        };
+        self.main = main;
         let audio = offering.of(TrackKind::Audio).next().map(audio_track);
-        let inset = offering.of(TrackKind::Inset).next().map(video_track);
-        (offering.video, offering.audio, offering.inset) = (video, audio, inset);
+        offering.audio = audio;
         Some(offering)
+    }
+
+    /// Its pictures are reordered, and are encoded again.
+    pub(super) fn has_b_frames(&self) -> bool {
+        let mut tracks = self.tracks.iter();
+        tracks.any(|track| track.reasons.contains(&Reason::BFrames))
     }
 }
 
 impl PublishedTrack {
+    fn is_video(&self) -> bool {
+        self.offered.kind() == TrackKind::Video
+    }
+
+    /// `encoded`: what is encoded of it.
+    fn described(&self, encoded: &[OfferedTrack]) -> VideoTrack {
+        let (width, height) = self.offered.size.unwrap_or_default();
+        let best = encoded.first().filter(|_| !self.reasons.is_empty());
+        let size = best.and_then(|best| best.size);
+        // A difference of one pixel makes the size even.
+        let is_reduced = |size: &(u32, u32)| size.0 + 1 < width || size.1 + 1 < height;
+        let encoded_size = size.filter(is_reduced);
+        VideoTrack {
+            codec: self.offered.codec.rtpmap_name().to_lowercase(),
+            profile: None,
+            width,
+            height,
+            encoded_size: encoded_size.map(|(width, height)| FrameSize { width, height }),
+            fps: self.offered.frame_rate,
+            delivery: match best {
+                Some(best) => Delivery::Reencode {
+                    codec: best.codec,
+                    reasons: self.reasons.clone(),
+                },
+                None => Delivery::Passthrough,
+            },
+        }
+    }
+
     fn pixels(&self) -> u64 {
         let (width, height) = self.offered.size.unwrap_or_default();
         u64::from(width) * u64::from(height)
@@ -292,19 +375,6 @@ impl PublishedTrack {
 
 fn has_video(line: &LineParams) -> bool {
     line.formats.iter().any(|format| format.codec.is_video())
-}
-
-fn video_track(track: &OfferedTrack) -> VideoTrack {
-    let (width, height) = track.size.unwrap_or_default();
-    VideoTrack {
-        codec: track.codec.rtpmap_name().to_lowercase(),
-        profile: None,
-        width,
-        height,
-        encoded_size: None,
-        fps: track.frame_rate,
-        delivery: Delivery::Passthrough,
-    }
 }
 
 /// RFC 7587 4.1: Opus is always 48 kHz and two channels in RTP.

@@ -143,6 +143,7 @@ impl Viewer {
             "viewer joined"
         );
         let handle = serving.start(ciphers, ends)?;
+        self.permit.subscribed();
         for command in commands {
             handle.move_playhead(command);
         }

@@ -78,6 +78,16 @@ impl Control {
         );
     }
 
+    /// Sleeps while no track is requested.
+    pub fn wait_for_tracks(&self) {
+        let unused = |requests: &mut Requests| requests.tracks.is_empty() && !requests.stop;
+        drop(
+            self.changed
+                .wait_while(self.lock(), unused)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+
     /// Sleeps until `deadline`, or until the requests change.
     pub fn sleep_until(&self, deadline: Instant) {
         let wait = deadline.saturating_duration_since(Instant::now());

@@ -1,4 +1,4 @@
-//! The renditions that a file can have, and which track each of them is.
+//! The renditions that a video can have, and which track each of them is.
 
 use shared::api::Codec;
 
@@ -18,6 +18,8 @@ pub(super) const MAX_SLICE: usize = MAX_PAYLOAD - 88;
 
 /// Above the ids of codecs.
 const FIRST_SINGLE_NAL: u16 = 64;
+/// Above the ids of files, and of what publishers send.
+const FIRST_LIVE: u16 = 256;
 
 impl Encoding {
     pub(super) const SINGLE_NAL: Self = Self {
@@ -37,6 +39,16 @@ impl Encoding {
         let first = if self.single_nal { FIRST_SINGLE_NAL } else { 0 };
         TrackId(first + self.codec as u16)
     }
+}
+
+/// The track of what is encoded of a live stream.
+pub(super) fn live_track(encoding: Encoding) -> TrackId {
+    TrackId(FIRST_LIVE + encoding.track().0)
+}
+
+/// An encoder of this server makes the track of what a publisher sends.
+pub fn is_encoded_live(track: TrackId) -> bool {
+    track.0 >= FIRST_LIVE
 }
 
 /// The track of a file that has this codec; of H.264 not that in single NAL units.

@@ -11,6 +11,7 @@
 //! | [`access_unit`], [`time`] | one coded video frame or Opus packet; the clock of a stream |
 //! | [`source`] | a source's input and output: `Input`, `Sink`, `run` |
 //! | [`first_iteration`] | the units of a file at once, for tests and benchmarks |
+//! | [`live`] | video of a live stream that is encoded again |
 //! | [`control`] | requests to a running source: codecs, keyframes, stop |
 //! | [`probe`] | the tracks of a source and how each is delivered |
 //! | [`facts`] | facts about tracks |
@@ -44,6 +45,7 @@ pub mod control;
 pub mod error;
 pub mod facts;
 pub mod first_iteration;
+pub mod live;
 pub mod orientation;
 mod packet_counts;
 pub mod packet_scan;

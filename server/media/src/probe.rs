@@ -127,6 +127,7 @@ impl Probe {
             video: self.video.clone(),
             audio: self.audio.clone(),
             inset: None,
+            encoded_from: None,
         }
     }
 

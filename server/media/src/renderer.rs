@@ -229,10 +229,15 @@ impl Renderer {
         self.last_frame = Some((frame, time));
     }
 
+    /// A requested codec has no frame yet.
+    pub(super) fn awaits_picture(&self) -> bool {
+        self.encoders.values().any(Option::is_none)
+    }
+
     /// When the last frame is to be repeated unless a newer one comes; `None` without a frame or an encoder.
     pub(super) fn repeat_at(&self) -> Option<MediaTime> {
         let (_, shown_at) = self.last_frame.as_ref().filter(|_| self.is_encoding())?;
-        let after = if self.encoders.values().any(Option::is_none) {
+        let after = if self.awaits_picture() {
             REPEAT_NEW
         } else if self.params.irregular {
             REPEAT_IRREGULAR

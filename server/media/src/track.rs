@@ -70,6 +70,8 @@ pub struct Offering {
     pub video: Option<VideoTrack>,
     pub audio: Option<AudioTrack>,
     pub inset: Option<VideoTrack>,
+    /// Of a publisher: the track that encoders decode, whether viewers are sent it or not.
+    pub encoded_from: Option<(TrackId, Codec)>,
 }
 
 impl Offering {

@@ -14,16 +14,18 @@ use timeline::retention::Retention;
 use super::appender::Appender;
 use super::shared_log::SharedLog;
 use super::source::Source;
-use super::{Stream, StreamError, lock};
+use super::{Stream, StreamError, live_encoder, lock};
 
 /// A log that is being appended to.
 #[derive(Debug)]
 pub(super) struct ActiveSource {
     pub(super) log: Arc<SharedLog>,
     pub(super) control: Arc<Control>,
+    /// The requests to encoders: of a source that is played, the same.
+    pub(super) encoders: Arc<Control>,
     /// It has been opened, and waits for a viewer.
     held: bool,
-    /// Runs the source; `None` when it is published from outside.
+    /// Runs the source. When it is published from outside: encodes it again, from the first time that a viewer needs that.
     thread: Option<JoinHandle<()>>,
 }
 
@@ -74,6 +76,7 @@ impl ActiveSource {
         tracing::info!(stream = stream.name, held, "the source starts");
         Ok(Self {
             log,
+            encoders: Arc::clone(&control),
             control,
             held,
             thread: Some(thread),
@@ -85,6 +88,7 @@ impl ActiveSource {
         Self {
             log,
             control,
+            encoders: Arc::default(),
             held: false,
             thread: None,
         }
@@ -107,15 +111,28 @@ impl ActiveSource {
         self.control.resume();
     }
 
+    /// Starts the encoder of a track.
+    pub(super) fn start_encoder(&mut self, stream: &Arc<Stream>, track: TrackId) {
+        self.encoders.request_track(track);
+        if self.thread.is_none() {
+            let thread = live_encoder::start(stream, &self.log, &self.encoders);
+            let thread = thread.inspect_err(|error| {
+                tracing::error!(stream = stream.name, "no thread for its encoders: {error}");
+            });
+            self.thread = thread.ok();
+        }
+    }
+
     /// Stops the encoder of a track that nobody watches, whose units nobody can join at any more.
     pub(super) fn stop_encoder(&self, track: TrackId) {
-        self.control.release_track(track);
+        self.encoders.release_track(track);
         self.log.lock().clear(track);
     }
 
     /// Stops the source and joins its thread.
     pub(super) async fn stop(self) {
         self.control.stop();
+        self.encoders.stop();
         self.log.finish();
         let Some(thread) = self.thread else {
             return;

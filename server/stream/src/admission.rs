@@ -280,6 +280,11 @@ impl ViewerPermit {
         }
     }
 
+    /// The viewer has subscribed: the renditions that it follows keep the places of their encoders, and it may change to others.
+    pub fn subscribed(&mut self) {
+        self.encoders.clear();
+    }
+
     /// The viewer has connected: from now on it is counted as a viewer. Later calls have no effect.
     ///
     /// # Errors

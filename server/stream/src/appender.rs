@@ -8,6 +8,7 @@ use media::access_unit::AccessUnit;
 use media::packetize::{packetize, packetize_single_nal};
 use media::time::MediaTime;
 use media::track::{Offering, TrackId};
+use timeline::place::RunId;
 use timeline::unit::Unit;
 
 use super::Stream;
@@ -51,6 +52,19 @@ impl Appender {
     /// Appends a unit, and wakes the viewers that wait for it. False: it was dropped, because it is malformed, because there is no keyframe yet to decode
     /// it from, or because its decode time does not rise.
     pub fn append(&mut self, track: TrackId, unit: AccessUnit) -> bool {
+        let now = Instant::now();
+        let unit = self.packetize(track, &unit, now);
+        unit.is_some_and(|unit| self.log.append(track, unit, now))
+    }
+
+    /// As [`Self::append`]: what an encoder makes of a unit of this run, which may be over.
+    pub(super) fn append_encoded(&mut self, run: RunId, track: TrackId, unit: AccessUnit) -> bool {
+        let now = Instant::now();
+        let unit = self.packetize(track, &unit, now);
+        unit.is_some_and(|unit| self.log.append_encoded(run, track, unit, now))
+    }
+
+    fn packetize(&mut self, track: TrackId, unit: &AccessUnit, now: Instant) -> Option<Unit> {
         let appended = self.tracks.entry(track).or_insert_with(|| {
             // The bit rate of a stream that has been removed is not read.
             let stream = self.stream.upgrade();
@@ -63,27 +77,25 @@ impl Appender {
             }
         });
         let payloads = match appended.single_nal {
-            true => packetize_single_nal(&unit),
-            false => packetize(&unit),
+            true => packetize_single_nal(unit),
+            false => packetize(unit),
         };
         let payloads = match payloads {
             Ok(payloads) => payloads,
             Err(error) => {
                 tracing::debug!(codec = ?unit.codec, "an access unit was dropped: {error}");
-                return false;
+                return None;
             }
         };
         let bitrate = &mut appended.bitrate;
         bitrate.add(unit.dts, payloads.len(), payloads.bytes());
-        let now = Instant::now();
-        let unit = Unit {
+        Some(Unit {
             dts: unit.dts,
             pts: unit.time,
             keyframe: unit.keyframe,
             appended: now,
             payloads,
-        };
-        self.log.append(track, unit, now)
+        })
     }
 
     /// Replaces what the source offers. Viewers of tracks that it does not offer any more end after the last unit.

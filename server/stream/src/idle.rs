@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use media::live::is_encoded_live;
 use media::track::{OfferedTrack, TrackId};
 use timeline::index::Index;
 
@@ -31,7 +32,7 @@ impl Stream {
                     && source.log.newest(track.id).is_none()
                     && renditions.remove_idle(track.id)
                 {
-                    source.control.release_track(track.id);
+                    source.encoders.release_track(track.id);
                 }
             }
         }
@@ -60,7 +61,7 @@ impl Stream {
         self.stop_idle_later();
     }
 
-    fn stop_idle_later(self: &Arc<Self>) {
+    pub(super) fn stop_idle_later(self: &Arc<Self>) {
         // Without a runtime the server is shutting down, and `close` has stopped the source.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let stream = Arc::clone(self);
@@ -87,7 +88,7 @@ impl Stream {
         let offering = self.known_offering();
         let encoded = |track| {
             let offered = offering.as_ref().and_then(|offering| offering.track(track));
-            offered.is_some_and(|track| self.runs_encoder(track))
+            offered.is_some_and(|track| self.runs_encoder(track)) || is_encoded_live(track)
         };
         let source = {
             let mut status = lock(&self.status);

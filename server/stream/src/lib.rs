@@ -17,6 +17,7 @@
 //! | [`admission`], `encoders` | limits on viewers, bit rate and encoders; the places of encoders |
 //! | `egress_meter` | how much more is sent than the renditions of the viewers have (pure) |
 //! | [`source`], `active_source` | what fills a stream's log; a running one |
+//! | `live_encoder` | encodes a published stream again |
 //! | [`shared_log`], [`appender`] | the log of a running source: the viewers' end and the source's end |
 //! | [`shard_waker`] | wakes a shard when a log has grown |
 //! | [`bitrate`] | the bit rate of a rendition |
@@ -40,6 +41,7 @@ mod idle;
 mod info;
 mod known_files;
 mod link_resolver;
+mod live_encoder;
 mod names;
 pub mod publication;
 mod published_state;

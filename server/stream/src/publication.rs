@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use media::control::Control;
-use media::track::{OfferedTrack, Offering, TrackId};
+use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
 use shared::api::Codec;
 use timeline::retention::Retention;
 
@@ -81,6 +81,18 @@ pub fn layer(codec: Codec, layer: usize) -> OfferedTrack {
     }
 }
 
+/// As [`layer`], of what viewers are not sent: encoders decode it.
+pub fn hidden_layer(codec: Codec, number: usize) -> OfferedTrack {
+    let track = layer(codec, number);
+    OfferedTrack {
+        id: TrackId(track.id.0 + FIRST_HIDDEN),
+        ..track
+    }
+}
+
+/// Above the ids of what viewers are sent.
+const FIRST_HIDDEN: u16 = 64;
+
 /// In bits per second, until they are measured.
 const VIDEO_BIT_RATE: u64 = 2_500_000;
 const AUDIO_BIT_RATE: u64 = 64_000;
@@ -155,13 +167,13 @@ impl Stream {
         }
     }
 
-    /// The best track that its publisher sends now, of the kind and codec of this one.
+    /// The best track like this one that its publisher sends now, or that is encoded of it.
     pub(super) fn best_layer(&self, of: &OfferedTrack) -> Option<TrackId> {
         self.published_state()?;
         let offering = self.known_offering()?;
         let best = match of.inset {
             true => offering.inset_with_codec(of.codec),
-            false => offering.with_codec(of.codec),
+            false => offering.rendition(of.codec, of.single_nal),
         };
         best.map(|track| track.id)
     }
@@ -170,6 +182,15 @@ impl Stream {
     pub(super) fn offers(&self, track: TrackId) -> bool {
         let offering = self.known_offering();
         offering.is_some_and(|offering| offering.track(track).is_some())
+    }
+
+    /// The publisher sends a track of one of these codecs, which need not be encoded.
+    pub(super) fn passes_one_of(&self, codecs: &[Codec]) -> bool {
+        let passed = |offering: Arc<Offering>| {
+            let mut videos = offering.of(TrackKind::Video);
+            videos.any(|track| !track.encoded && codecs.contains(&track.codec))
+        };
+        self.published_state().is_some() && self.known_offering().is_some_and(passed)
     }
 
     /// Ends what is published, for its viewers as well; but those who have waited for a publisher that has sent nothing wait for the next one. False: nothing

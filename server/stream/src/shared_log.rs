@@ -7,7 +7,7 @@ use std::time::Instant;
 use media::track::TrackId;
 use timeline::index::{Bias, Found, Index, Pace};
 use timeline::log::Log;
-use timeline::place::{ChunkKey, Place, Wait};
+use timeline::place::{ChunkKey, Place, RunId, Wait};
 use timeline::unit::Unit;
 use tokio::sync::Notify;
 
@@ -65,6 +65,18 @@ impl SharedLog {
         if grown.is_some() {
             self.times.note(now);
         }
+        grown.map(|grown| self.wake(&[grown])).is_some()
+    }
+
+    /// As [`Self::append`]: what an encoder makes of a unit of this run. It does not count as what comes from a publisher.
+    pub(super) fn append_encoded(
+        &self,
+        run: RunId,
+        track: TrackId,
+        unit: Unit,
+        now: Instant,
+    ) -> bool {
+        let grown = self.lock().append_in(run, track, unit, now);
         grown.map(|grown| self.wake(&[grown])).is_some()
     }
 

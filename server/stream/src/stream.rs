@@ -5,17 +5,18 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use media::live::is_encoded_live;
 use media::source::Input;
 use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
-use shared::api::Codec;
+use shared::api::{Codec, ViewerLimit};
 use timeline::retention::Retention;
 use tokio::sync::Semaphore;
 
 use super::active_source::{ActiveSource, Start};
-use super::admission::Limits;
+use super::admission::{AdmissionError, Limits};
 use super::bitrate::RenditionBitrate;
 use super::counters::Counters;
-use super::encoders::EncoderPlaces;
+use super::encoders::{EncoderPlace, EncoderPlaces};
 use super::helper::Helpers;
 use super::published_state::PublishedState;
 use super::reading::Reading;
@@ -93,12 +94,15 @@ impl Stream {
         Arc::new(Self::with(name, origin, grace, probe_permits, encoders))
     }
 
-    /// A stream that waits for a publisher, and exists until it is closed.
-    pub(super) fn published(name: String, state: PublishedState) -> Arc<Self> {
+    /// A stream that waits for a publisher, and exists until it is closed. `grace`: of encoders without viewers.
+    pub(super) fn published(
+        name: String,
+        state: PublishedState,
+        grace: Duration,
+        encoders: EncoderPlaces,
+    ) -> Arc<Self> {
         let probe_permits = Arc::new(Semaphore::new(0));
-        // The publisher encodes.
-        let encoders = EncoderPlaces::new(Limits::encoders(0));
-        let (origin, grace) = (StreamOrigin::Published(state), Duration::ZERO);
+        let origin = StreamOrigin::Published(state);
         Arc::new(Self::with(name, origin, grace, probe_permits, encoders))
     }
 
@@ -156,7 +160,22 @@ impl Stream {
 
     /// Whether an encoder of video makes this track, in this server.
     pub(super) fn runs_encoder(&self, track: &OfferedTrack) -> bool {
-        track.encoded && track.codec.is_video() && self.input().is_some()
+        let is_here = self.input().is_some() || is_encoded_live(track.id);
+        track.encoded && track.codec.is_video() && is_here
+    }
+
+    /// A place for the encoder of this track, if it needs one, before a viewer follows it whose permit has not reserved it: of a publisher that sends something
+    /// else than the viewer has waited for. Not to be called with the status locked.
+    fn place_of(
+        self: &Arc<Self>,
+        track: &OfferedTrack,
+    ) -> Result<Option<Arc<EncoderPlace>>, StreamError> {
+        if !(is_encoded_live(track.id) && self.runs_encoder(track)) {
+            return Ok(None);
+        }
+        let place = self.encoders.take(self, track.id, None);
+        let full = AdmissionError(ViewerLimit::Encoders);
+        Ok(Some(place.map_err(|_| full)?))
     }
 
     /// Adds a viewer of these tracks, and starts the source if it is not running. Its permit has reserved the encoders
@@ -186,6 +205,8 @@ impl Stream {
     ) -> Result<Subscription, StreamError> {
         let tracks = self.offered_now(wanted)?;
         let codecs = wanted.iter().map(|wanted| wanted.codecs.clone());
+        let places = tracks.iter().map(|track| self.place_of(track));
+        let _places: Vec<_> = places.collect::<Result<_, _>>()?;
         let mut status = lock(&self.status);
         if status.removed {
             return Err(StreamError::Removed);
@@ -213,7 +234,7 @@ impl Stream {
         };
         for track in tracks.iter().filter(|track| track.codec.is_video()) {
             if status.renditions.join(track.id) {
-                self.start_rendition(track, &source, &mut status.renditions);
+                self.start_rendition(track, &mut source, &mut status.renditions);
             }
         }
         source.resume();
@@ -237,15 +258,17 @@ impl Stream {
     fn start_rendition(
         self: &Arc<Self>,
         track: &OfferedTrack,
-        source: &ActiveSource,
+        source: &mut ActiveSource,
         renditions: &mut Renditions,
     ) {
         if self.runs_encoder(track) {
             renditions.set_place(track.id, Some(self.encoders.of(self, track.id)));
             // A viewer must not join on old frames of an encoder that was stopped.
             source.log.lock().clear(track.id);
+            source.start_encoder(self, track.id);
+        } else {
+            source.control.request_track(track.id);
         }
-        source.control.request_track(track.id);
     }
 
     /// Moves a viewer from one track to another of the same codec.
@@ -259,6 +282,7 @@ impl Stream {
             .track(to)
             .filter(|to| (to.kind(), to.codec) == (from.kind(), from.codec))?
             .clone();
+        let _place = self.place_of(&to).ok()?;
         self.move_viewer(from, &to);
         Some(to)
     }
@@ -272,6 +296,7 @@ impl Stream {
     ) -> Option<OfferedTrack> {
         let offering = self.known_offering()?;
         let to = replacement(&offering, from.kind(), gone, codecs)?.clone();
+        let _place = self.place_of(&to).ok()?;
         self.move_viewer(from, &to);
         Some(to)
     }
@@ -287,6 +312,8 @@ impl Stream {
         {
             self.start_rendition(to, source, renditions);
         }
+        drop(status);
+        self.stop_idle_later();
     }
 
     /// Requests a keyframe, at most one a second. False: nothing can make one.
@@ -305,7 +332,10 @@ impl Stream {
             return false;
         }
         if renditions.may_request_keyframe(track, now) {
-            source.control.request_keyframe(track);
+            match offered.encoded {
+                true => source.encoders.request_keyframe(track),
+                false => source.control.request_keyframe(track),
+            }
         }
         true
     }

@@ -97,6 +97,15 @@ impl Subscription {
         track.is_some_and(|track| self.stream.offers(track.id))
     }
 
+    /// It follows what an encoder makes, and the publisher has begun to send what it takes.
+    pub fn may_leave_encoder(&self, slot: usize) -> bool {
+        let (track, codecs) = (self.tracks.get(slot), self.codecs.get(slot));
+        let (Some(track), Some(codecs)) = (track, codecs) else {
+            return false;
+        };
+        track.encoded && self.stream.passes_one_of(codecs)
+    }
+
     /// Follows another track, which the stream offers in place of one that it has withdrawn (`gone`). `None`: it offers none that the viewer takes.
     pub fn replace(&mut self, slot: usize, gone: TrackId) -> Option<&OfferedTrack> {
         let before = self.tracks.get_mut(slot)?;

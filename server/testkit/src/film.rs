@@ -126,6 +126,39 @@ impl Film {
     }
 }
 
+impl Film {
+    /// Pictures that become brighter, from black to white in 4 s, with two B-frames between others, in decode order. Their times are those of decoding, as
+    /// OBS sends them, or with `shown` those at which they are shown.
+    ///
+    /// # Panics
+    /// FFmpeg is not installed.
+    pub fn brightening(shown: bool) -> Self {
+        let size = (320, 180);
+        let arguments = format!(
+            "-f lavfi -i color=size=320x180:rate={RATE}:duration=4,geq=lum=16+2*N:cb=128:cr=128 -c:v libx264 -preset superfast -bf 2 -b_strategy 0 \
+             -sc_threshold 0 -pix_fmt yuv420p -x264-params aud=1:b-pyramid=none -g {BRIGHTENING} -keyint_min {BRIGHTENING}"
+        );
+        let mut film = read_h264(&encode("brightening.h264", &arguments), 4);
+        film.size = Some(size);
+        film.bit_rate = 300_000;
+        assert_eq!(film.units.len() as i64, BRIGHTENING);
+        let frame = film.length / BRIGHTENING;
+        for (index, unit) in (0..).zip(&mut film.units).filter(|_| shown) {
+            // I P B B P B B: the third is shown second.
+            let place = match (index, index % 3) {
+                (0, _) => 0,
+                (_, 1) => index + 2,
+                _ => index - 1,
+            };
+            unit.time = MediaTime((place + 2) * frame);
+        }
+        film
+    }
+}
+
+/// Pictures of a film that becomes brighter, which is one GOP.
+const BRIGHTENING: i64 = 4 * RATE as i64;
+
 /// A file of 12 s, video and a tone, that is passed through until a picture comes out of order after 8 s. `encoder`: its codec, as arguments of FFmpeg.
 ///
 /// # Panics

@@ -228,7 +228,6 @@ fn offering(tracks: &[(TrackId, LiveTrack)]) -> Offering {
     let video = tracks.iter().find(|track| track.codec.is_video());
     let audio = tracks.iter().find(|track| !track.codec.is_video());
     Offering {
-        duration: None,
         video: video.map(|track| VideoTrack {
             codec: track.codec.rtpmap_name().to_lowercase(),
             profile: None,
@@ -246,6 +245,7 @@ fn offering(tracks: &[(TrackId, LiveTrack)]) -> Offering {
             delivery: Delivery::Passthrough,
         }),
         tracks,
+        ..Offering::default()
     }
 }
 

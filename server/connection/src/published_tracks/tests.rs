@@ -1,3 +1,4 @@
+mod encoded;
 mod layers;
 
 use bitstream::sps::SpsInfo;
@@ -38,7 +39,7 @@ impl Publisher {
         let params: Vec<_> = (0..lines).map(|mid| line(mid, None)).collect();
         Self {
             start: Instant::now(),
-            tracks: PublishedTracks::new(&params),
+            tracks: PublishedTracks::new(&params, true),
             video: lines - 1,
         }
     }
@@ -70,9 +71,10 @@ impl Publisher {
         })
     }
 
-    /// A keyframe of this codec is published.
+    /// A keyframe of this codec is published, although this server cannot encode.
     fn takes(codec: Codec, data: &'static [u8], sps: Option<SpsInfo>) -> bool {
         let mut publisher = Self::new(1);
+        publisher.tracks.can_encode = false;
         let time = publisher.at(0);
         let published = publisher.tracks.publish(LineUnit {
             line: 0,
@@ -103,7 +105,7 @@ impl Publisher {
 
 fn ids(published: &Published) -> Vec<(u16, Codec)> {
     let offering = published.offering.as_ref().expect("an offering");
-    let tracks = offering.tracks.iter();
+    let tracks = offering.tracks.iter().filter(|track| !track.encoded);
     tracks.map(|track| (track.id.0, track.codec)).collect()
 }
 

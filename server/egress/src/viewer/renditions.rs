@@ -20,7 +20,8 @@ impl Viewer {
         }
     }
 
-    /// Goes on with the best layer, from its next keyframe on, when layers of a publisher have begun, or have begun again.
+    /// Goes on with the best layer, from its next keyframe on, when layers of a publisher have begun, or have begun again; and with what a
+    /// publisher sends instead of what is encoded of it.
     pub(super) fn follow_offering(&mut self, now: Instant) {
         if !self.subscription.take_new_offering() {
             return;
@@ -28,6 +29,8 @@ impl Viewer {
         for slot in 0..self.tracks.len() {
             if let Some(track) = self.subscription.change_to_best(slot) {
                 self.playhead.change_track(slot, track);
+            } else if self.subscription.may_leave_encoder(slot) {
+                self.replace_track(slot, now);
             }
             if self.is_inset(slot) {
                 let is_offered =

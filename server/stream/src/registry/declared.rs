@@ -69,7 +69,8 @@ impl Inner {
 
     fn add_published(&self, entries: &mut Vec<Entry>, name: &str) -> Arc<Stream> {
         let state = PublishedState::new(Arc::clone(&self.changes));
-        let stream = Stream::published(name.to_owned(), state);
+        let encoders = self.admission.encoder_places().clone();
+        let stream = Stream::published(name.to_owned(), state, self.grace, encoders);
         entries.push(Entry::new(Arc::clone(&stream)));
         stream
     }

@@ -48,8 +48,27 @@ pub(super) fn moves(pictures: &[Picture]) -> bool {
     different.len() > pictures.len() / 2
 }
 
+/// The mean of the luma of each picture, in the order in which they are shown.
+pub(super) fn brightness(pictures: &[Picture]) -> Vec<u8> {
+    let gray = ["-vf", "scale=1:1:flags=area,format=gray", "-f", "rawvideo"];
+    let decoded = ffmpeg(pictures, &gray);
+    assert_eq!(decoded.len(), pictures.len());
+    decoded
+}
+
 /// Of the decoded pictures.
 fn checksums(pictures: &[Picture]) -> Vec<String> {
+    let output = ffmpeg(pictures, &["-f", "framecrc"]);
+    let lines = String::from_utf8_lossy(&output).into_owned();
+    let lines = lines.lines().filter(|line| !line.starts_with('#'));
+    let checksums = lines.filter_map(|line| line.rsplit(',').next());
+    checksums
+        .map(|checksum| checksum.trim().to_owned())
+        .collect()
+}
+
+/// What FFmpeg makes of the pictures in this form. Panics at the first error.
+fn ffmpeg(pictures: &[Picture], form: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("pictures");
     let (format, bytes) = match pictures[0].codec {
@@ -68,17 +87,14 @@ fn checksums(pictures: &[Picture]) -> Vec<String> {
         .args(["-nostdin", "-loglevel", "error", "-xerror"])
         .args(["-err_detect", "explode", "-f", format, "-i"])
         .arg(&file)
-        .args(["-vsync", "passthrough", "-f", "framecrc", "-"])
+        .args(["-vsync", "passthrough"])
+        .args(form)
+        .arg("-")
         .output()
         .expect("ffmpeg is installed");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && errors.is_empty(), "{errors}");
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    let lines = lines.lines().filter(|line| !line.starts_with('#'));
-    let checksums = lines.filter_map(|line| line.rsplit(',').next());
-    checksums
-        .map(|checksum| checksum.trim().to_owned())
-        .collect()
+    output.stdout
 }
 
 fn ivf(pictures: &[Picture]) -> Vec<u8> {

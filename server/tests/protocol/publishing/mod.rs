@@ -3,6 +3,7 @@
 mod another_codec;
 mod attacks;
 mod decoded;
+mod encoded;
 mod encoder;
 mod encoders;
 mod ffmpeg;

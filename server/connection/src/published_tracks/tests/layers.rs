@@ -16,7 +16,7 @@ impl Publisher {
         let lines: Vec<_> = [line(0, None)].into_iter().chain(layers).collect();
         Self {
             start: Instant::now(),
-            tracks: PublishedTracks::new(&lines),
+            tracks: PublishedTracks::new(&lines, true),
             video: 1,
         }
     }
@@ -61,7 +61,8 @@ impl Publisher {
 /// The tracks of the offering, if it was published.
 fn tracks(published: &Published) -> Option<Vec<u16>> {
     let offering = published.offering.as_ref()?;
-    Some(offering.tracks.iter().map(|track| track.id.0).collect())
+    let tracks = offering.tracks.iter().filter(|track| !track.encoded);
+    Some(tracks.map(|track| track.id.0).collect())
 }
 
 #[test]
@@ -75,7 +76,8 @@ fn layers_are_ranked_by_the_size_of_their_pictures() {
         .collect();
     assert_eq!(ids, [TRACKS[2], TRACKS[1], TRACKS[0]]);
     let offering = published[2].offering.as_ref().expect("all have begun");
-    let sizes: Vec<_> = offering.tracks.iter().map(|track| track.size).collect();
+    let passed = offering.tracks.iter().filter(|track| !track.encoded);
+    let sizes: Vec<_> = passed.map(|track| track.size).collect();
     assert_eq!(
         sizes,
         [None, Some((640, 360)), Some((320, 180)), Some((160, 90))]

@@ -1,0 +1,136 @@
+//! Video that browsers do not show as it is.
+
+use super::*;
+
+/// The first slice of a picture in Annex B: of type B (`slice_type` 1 or 6), or P.
+const B_SLICE: &[u8] = &[0, 0, 1, 0x01, 0b1010_0000];
+const P_SLICE: &[u8] = &[0, 0, 1, 0x41, 0b1100_0000];
+
+fn sps(profile: u8, bits: u32, reorders: Option<bool>) -> SpsInfo {
+    SpsInfo {
+        profile,
+        constraints: 0,
+        level: 31,
+        chroma: 1,
+        bits,
+        frames_only: true,
+        width: 320,
+        height: 180,
+        has_baseline_tools: false,
+        reorders,
+    }
+}
+
+impl Publisher {
+    fn picture_of(
+        &mut self,
+        ms: u64,
+        data: &'static [u8],
+        sps: Option<SpsInfo>,
+    ) -> Option<Published> {
+        let time = self.at(ms);
+        self.tracks.publish(LineUnit {
+            line: self.video,
+            ssrc: 7,
+            time,
+            unit: ReceivedUnit {
+                codec: Codec::H264,
+                rtp_time: 0,
+                arrived: time,
+                keyframe: sps.is_some(),
+                data: Bytes::from_static(data),
+                sps,
+            },
+        })
+    }
+}
+
+/// What is offered: the codec, and whether an encoder makes it.
+fn offered(published: &Published) -> Vec<(Codec, bool)> {
+    let offering = published.offering.as_ref().expect("an offering");
+    let tracks = offering.tracks.iter().filter(|track| !track.single_nal);
+    tracks.map(|track| (track.codec, track.encoded)).collect()
+}
+
+fn reasons_of(published: &Published) -> Vec<Reason> {
+    let offering = published.offering.as_ref().expect("an offering");
+    let video = offering.video.as_ref().expect("it has a video track");
+    match &video.delivery {
+        Delivery::Passthrough => Vec::new(),
+        Delivery::Reencode { codec, reasons } => {
+            assert_eq!(*codec, Codec::H264);
+            reasons.clone()
+        }
+    }
+}
+
+#[test]
+fn what_browsers_do_not_show_is_hidden_and_what_is_encoded_of_it_is_offered() {
+    for (sps, reason) in [
+        (sps(100, 8, Some(true)), Reason::BFrames),
+        (sps(110, 10, Some(false)), Reason::BitDepth { bits: 10 }),
+        (sps(88, 8, Some(false)), Reason::Profile),
+    ] {
+        let mut publisher = Publisher::new(1);
+        let first = publisher.picture_of(0, P_SLICE, Some(sps));
+        let first = first.expect("it is published");
+        assert_eq!(offered(&first), [(Codec::H264, true), (Codec::Vp8, true)]);
+        assert_eq!(reasons_of(&first), [reason]);
+        let offering = first.offering.as_ref().expect("an offering");
+        assert_eq!(offering.encoded_from, Some((first.track, Codec::H264)));
+        assert_eq!(offering.track(first.track), None);
+        assert_eq!(publisher.tracks.line(first.track), Some(0));
+        assert!(first.is_main);
+        let second = publisher.picture_of(40, P_SLICE, None).expect("published");
+        assert_eq!((second.track, second.is_main), (first.track, true));
+    }
+}
+
+#[test]
+fn what_browsers_show_is_offered_first_and_other_codecs_are_encoded_of_it() {
+    let mut publisher = Publisher::new(1);
+    let first = publisher.picture_of(0, P_SLICE, Some(sps(100, 8, Some(false))));
+    let first = first.expect("it is published");
+    assert_eq!(offered(&first), [(Codec::H264, false), (Codec::Vp8, true)]);
+    assert_eq!(reasons_of(&first), []);
+    let mut publisher = Publisher::new(1);
+    let first = publisher.video(0, SMALL).expect("it is published");
+    assert_eq!(offered(&first), [(Codec::Vp8, false), (Codec::H264, true)]);
+}
+
+#[test]
+fn b_slices_tell_where_the_parameter_sets_do_not_and_the_next_keyframe_changes_the_track() {
+    let mut publisher = Publisher::new(1);
+    let unknown = Some(sps(100, 8, None));
+    let first = publisher
+        .picture_of(0, P_SLICE, unknown)
+        .expect("published");
+    assert_eq!(reasons_of(&first), []);
+    for (ms, data) in [(40, P_SLICE), (80, B_SLICE), (120, B_SLICE)] {
+        let next = publisher.picture_of(ms, data, None).expect("published");
+        assert_eq!(next.track, first.track);
+        assert!(next.offering.is_none());
+    }
+    assert!(!publisher.tracks.has_b_frames());
+    let next = publisher.picture_of(160, P_SLICE, unknown);
+    let next = next.expect("published");
+    assert_eq!(reasons_of(&next), [Reason::BFrames]);
+    assert_ne!(next.track, first.track);
+    assert!(publisher.tracks.has_b_frames());
+    // Another encoder, whose parameter sets tell.
+    let known = publisher.picture_of(200, P_SLICE, Some(sps(100, 8, Some(false))));
+    let known = known.expect("published");
+    assert_eq!((known.track, reasons_of(&known)), (first.track, Vec::new()));
+}
+
+#[test]
+fn a_server_that_cannot_encode_passes_b_frames_on() {
+    let mut publisher = Publisher::new(1);
+    publisher.tracks.can_encode = false;
+    let first = publisher.picture_of(0, P_SLICE, Some(sps(100, 8, Some(true))));
+    let first = first.expect("it is published");
+    assert_eq!(offered(&first), [(Codec::H264, false)]);
+    let other = publisher.picture_of(40, P_SLICE, Some(sps(110, 10, None)));
+    assert!(other.is_none());
+    assert_eq!(publisher.tracks.unplayable(), Some(Unplayable::Profile));
+}

@@ -1,0 +1,212 @@
+//! Encodes a published stream again, for viewers that cannot be sent what its publisher sends.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use media::control::{Control, Requests};
+use media::error::MediaError;
+use media::live::{LivePicture, LiveTranscoder, Transcoded};
+use media::track::TrackId;
+use shared::api::Codec;
+use timeline::chunk::UnitRef;
+use timeline::index::Index;
+use timeline::place::{Place, RunId};
+use timeline::reader::Reader;
+
+use super::Stream;
+use super::appender::Appender;
+use super::shared_log::SharedLog;
+
+/// Between two looks at the log: what encoders add to the delay at most.
+const POLL_INTERVAL: Duration = Duration::from_millis(4);
+/// A picture that has been in the log for longer is not encoded while newer ones wait.
+const LATE: Duration = Duration::from_millis(100);
+/// And after this, decoding goes on at the newest keyframe.
+const MAX_LATENESS: Duration = Duration::from_secs(2);
+/// Between two attempts to begin.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Starts the encoders of a stream. They run while `control` requests tracks; the thread ends with the log.
+pub(super) fn start(
+    stream: &Arc<Stream>,
+    log: &Arc<SharedLog>,
+    control: &Arc<Control>,
+) -> io::Result<JoinHandle<()>> {
+    let mut encoder = LiveEncoder {
+        stream: Arc::downgrade(stream),
+        appender: Appender::new(Arc::clone(log), Arc::downgrade(stream)),
+        log: Arc::clone(log),
+        control: Arc::clone(control),
+        offering_version: 0,
+        source: None,
+        running: None,
+    };
+    let thread = Builder::new().name(format!("encoders {}", stream.name));
+    thread.spawn(move || encoder.run())
+}
+
+struct LiveEncoder {
+    stream: Weak<Stream>,
+    log: Arc<SharedLog>,
+    appender: Appender,
+    control: Arc<Control>,
+    /// That `source` is of.
+    offering_version: u32,
+    /// The track that is decoded.
+    source: Option<(TrackId, Codec)>,
+    /// While somebody watches.
+    running: Option<Running>,
+}
+
+struct Running {
+    source: (TrackId, Codec),
+    reader: Reader,
+    /// Of the run that is decoded.
+    transcoder: Option<(RunId, LiveTranscoder)>,
+    /// The newest unit that was appended.
+    newest: Option<Place>,
+}
+
+impl LiveEncoder {
+    fn run(&mut self) {
+        loop {
+            let requests = self.control.take_requests();
+            if requests.stop || self.log.is_over() || self.stream.strong_count() == 0 {
+                return;
+            }
+            if requests.tracks.is_empty() {
+                // The decoder and the encoders end here.
+                (self.running, self.offering_version) = (None, 0);
+                self.control.wait_for_tracks();
+                continue;
+            }
+            self.follow_offering();
+            if let Some(wait) = self.step(&requests) {
+                self.control.sleep_until(Instant::now() + wait);
+            }
+        }
+    }
+
+    /// What is to be decoded may have changed.
+    fn follow_offering(&mut self) {
+        let Some(stream) = self.stream.upgrade() else {
+            return;
+        };
+        let version = stream.offering_version.load(Ordering::Acquire);
+        if version == self.offering_version {
+            return;
+        }
+        self.offering_version = version;
+        let offering = stream.known_offering();
+        self.source = offering.and_then(|offering| offering.encoded_from);
+        let Some(source) = self.source else {
+            return;
+        };
+        let before = self.running.take();
+        self.running = Some(match before {
+            Some(running) if running.source == source => running,
+            before => Running {
+                source,
+                reader: Reader::new(source.0, &*self.log),
+                transcoder: None,
+                newest: before.and_then(|before| before.newest),
+            },
+        });
+    }
+
+    /// Decodes the next picture. `Some`: there is none; look again after this time.
+    fn step(&mut self, requests: &Requests) -> Option<Duration> {
+        let now = Instant::now();
+        let Some(running) = &mut self.running else {
+            return Some(RETRY_INTERVAL);
+        };
+        if let Some((_, transcoder)) = &mut running.transcoder {
+            transcoder.set_renditions(&requests.tracks);
+            for track in &requests.keyframes {
+                transcoder.request_keyframe(*track);
+            }
+        }
+        let Some(unit) = running.reader.read(&*self.log, now) else {
+            let live = self.log.live(now);
+            if let Some((run, transcoder)) = &mut running.transcoder
+                && *run == live.run
+            {
+                let transcoded = transcoder.repeat(live.time);
+                self.append(live.run, transcoded);
+            }
+            return Some(POLL_INTERVAL);
+        };
+        let place = unit.place();
+        if !running.decodes(place.run) {
+            match running.begin(&unit) {
+                Ok(Some(mut transcoder)) => {
+                    transcoder.set_renditions(&requests.tracks);
+                    running.transcoder = Some((place.run, transcoder));
+                }
+                Ok(None) => return None,
+                Err(error) => {
+                    tracing::error!(%error, "a live stream cannot be decoded");
+                    return Some(RETRY_INTERVAL);
+                }
+            }
+        }
+        let (_, transcoder) = running.transcoder.as_mut()?;
+        let lateness = now.saturating_duration_since(unit.unit().appended);
+        if lateness > MAX_LATENESS && running.reader.skip_to_newest_keyframe(&*self.log, &unit) {
+            transcoder.skip();
+            return None;
+        }
+        let newest = self.log.newest(running.source.0);
+        let transcoded = transcoder.push(
+            LivePicture {
+                data: unit.unit().payloads.unit(),
+                time: unit.unit().pts,
+                is_late: lateness > LATE && newest.is_some_and(|newest| newest > place),
+            },
+            now,
+        );
+        self.append(place.run, transcoded);
+        None
+    }
+
+    fn append(&mut self, run: RunId, transcoded: Transcoded) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        if transcoded.dropped > 0 {
+            self.appender.add_dropped(transcoded.dropped);
+        }
+        for (track, unit) in transcoded.units {
+            let place = Place {
+                run,
+                time: unit.dts,
+            };
+            if self.appender.append_encoded(run, track, unit) {
+                running.newest = running.newest.max(Some(place));
+            } else if let Some((_, transcoder)) = &mut running.transcoder {
+                // The viewers of a rendition left, and others have come.
+                transcoder.request_keyframe(track);
+            }
+        }
+    }
+}
+
+impl Running {
+    fn decodes(&self, run: RunId) -> bool {
+        let decoded = self.transcoder.as_ref().map(|(decoded, _)| *decoded);
+        decoded == Some(run)
+    }
+
+    /// Begins with the first picture of a run. `None`: it is no keyframe.
+    fn begin(&self, unit: &UnitRef) -> Result<Option<LiveTranscoder>, MediaError> {
+        if !unit.unit().keyframe {
+            return Ok(None);
+        }
+        let in_run = |newest: &Place| newest.run == unit.place().run;
+        let after = self.newest.filter(in_run).map(|newest| newest.time);
+        LiveTranscoder::new(self.source.1, after).map(Some)
+    }
+}
