@@ -67,7 +67,11 @@
   function openEarly(name) {
     var saved = JSON.parse(localStorage.getItem("weir")) || {};
     if (saved.server || (saved.ice_servers || []).length) return;
-    var session = (window.weirSession = { endpoint: location.origin + "/whep/" + name, stream: new MediaStream() });
+    var session = (window.weirSession = {
+      endpoint: location.origin + "/whep/" + name,
+      stream: new MediaStream(),
+      inset: new MediaStream(),
+    });
     var begun = new Promise(function (resolve) {
       session.begin = resolve;
     });
@@ -90,9 +94,14 @@
         var connection = (session.connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
         connection.ontrack = function (event) {
           session.receiver = session.receiver || event.receiver;
-          session.stream.addTrack(event.track);
+          // The second picture is the inset.
+          var isInset = event.track.kind === "video" && session.stream.getVideoTracks().length;
+          (isInset ? session.inset : session.stream).addTrack(event.track);
         };
-        ["video", "audio"].forEach(function (kind) {
+        var kinds = ["video", "audio"];
+        // A publisher may begin to send it at any time.
+        if (/live|interrupted/.test(info.state.is)) kinds.push("video");
+        kinds.forEach(function (kind) {
           if (!info[kind] && (info.video || info.audio)) return;
           var receiver = connection.addTransceiver(kind, { direction: "recvonly" }).receiver;
           // The smallest jitter buffer, in the standard's words and in those of older Chrome.

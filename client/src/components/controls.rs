@@ -6,10 +6,13 @@ use leptos::prelude::*;
 use super::audio::AudioControl;
 use super::display_mode::{has_pip, toggle_fullscreen, toggle_pip, use_is_fullscreen, use_is_pip};
 use super::icon::{Icon, icon};
-use super::reactive::{ReactiveText, ReactiveView, click_handler, reactive_text, reactive_view};
+use super::reactive::{
+    ReactiveText, ReactiveView, click_handler, no_view, reactive_text, reactive_view,
+};
 use crate::hooks::language::use_language;
 use crate::hooks::player::Player;
 use crate::i18n::Text;
+use crate::state::inset::InsetPlace;
 
 #[component]
 pub(crate) fn Controls(
@@ -18,6 +21,7 @@ pub(crate) fn Controls(
     frame: NodeRef<html::Div>,
     video: NodeRef<html::Video>,
     statistics: RwSignal<bool>,
+    inset: RwSignal<InsetPlace>,
 ) -> impl IntoView {
     let language = use_language();
     let on = move || player.phase.with(|phase| phase.is_active());
@@ -80,6 +84,20 @@ pub(crate) fn Controls(
         pressed: Some(reactive_text(move || statistics.get().to_string())),
     };
     let show_statistics = show_statistics.view(move || statistics.update(|shown| *shown = !*shown));
+    let toggle_inset = reactive_view(move || {
+        if !player.inset_comes.get() {
+            return no_view();
+        }
+        let control = Control {
+            id: "toggle-inset",
+            label: label(|text| text.show_inset),
+            icon: reactive_view(|| icon_view(Icon::Inset)),
+            pressed: Some(reactive_text(move || {
+                inset.with(|place| !place.hidden).to_string()
+            })),
+        };
+        control.view(move || inset.update(|place| place.hidden = !place.hidden))
+    });
     let pip = Control {
         id: "pip",
         label: label(|text| text.picture_in_picture),
@@ -126,6 +144,7 @@ pub(crate) fn Controls(
                 on:input=set_volume
             />
             <span class="grow"></span>
+            {toggle_inset}
             {show_statistics}
             {pip}
             {fullscreen}

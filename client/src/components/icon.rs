@@ -9,6 +9,7 @@ pub(crate) enum Icon {
     SpeakerOn,
     SpeakerOff,
     Pip,
+    Inset,
     Fullscreen,
     ExitFullscreen,
     Statistics,
@@ -34,6 +35,10 @@ impl Icon {
             Self::Pip => (
                 "M10 9.5h6v5h-6z",
                 "M4 4h12a1.5 1.5 0 0 1 1.5 1.5v9A1.5 1.5 0 0 1 16 16H4a1.5 1.5 0 0 1-1.5-1.5v-9A1.5 1.5 0 0 1 4 4z",
+            ),
+            Self::Inset => (
+                "M10 8.5a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4zM5.5 14.5c0-6 9-6 9 0z",
+                "M3 3h14v14H3z",
             ),
             Self::Fullscreen => ("", "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4"),
             Self::ExitFullscreen => ("", "M7 3v4H3M17 7h-4V3M13 17v-4h4M3 13h4v4"),

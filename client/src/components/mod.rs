@@ -14,6 +14,7 @@ pub(crate) mod files;
 pub(crate) mod filters;
 pub(crate) mod histogram;
 pub(crate) mod icon;
+pub(crate) mod inset;
 pub(crate) mod keys;
 pub(crate) mod load_status;
 pub(crate) mod nav_bar;

@@ -13,6 +13,7 @@ use super::audio::{AudioControl, play};
 use super::audio_face::AudioFace;
 use super::controls::Controls;
 use super::display_mode::{toggle_fullscreen, toggle_pip};
+use super::inset::{inset_view, use_place};
 use super::keys::keys_dialog;
 use super::overlay::Overlay;
 use super::phase_text;
@@ -51,6 +52,7 @@ pub(crate) fn VideoPlayer(
     let idle = RwSignal::new(false);
     let shows_statistics = RwSignal::new(false);
     let keys = NodeRef::<html::Dialog>::new();
+    let inset = use_place();
     use_media_keys(player, &name);
     // For sound alone the screen may turn off.
     use_wake_lock(memo(move || {
@@ -221,6 +223,7 @@ pub(crate) fn VideoPlayer(
             ></video>
             <canvas class="last-frame" node_ref=last_frame aria-hidden="true"></canvas>
             {move || face()}
+            {inset_view(player, inset)}
             <span class="chip state-line">
                 <i
                     class="dot"
@@ -234,7 +237,7 @@ pub(crate) fn VideoPlayer(
             <SlowNotice player />
             <Overlay player stream=of_overlay audio video />
             {move || shows_statistics.get().then(|| statistics(of_statistics.clone(), player, shows_statistics, keys))}
-            <Controls player audio frame video statistics=shows_statistics />
+            <Controls player audio frame video statistics=shows_statistics inset />
         </div>
         {keys_dialog(keys)}
     }

@@ -52,6 +52,7 @@ pub(crate) fn capture_setup(publisher: Publisher, language: Language) -> AnyView
         .into_any(),
         Source::Microphone => device_select(publisher, language, false),
         Source::Screen => view! {
+            {inset_choice(publisher, language)}
             {device_select(publisher, language, false)}
             {content_select(publisher, language)}
         }
@@ -93,6 +94,19 @@ fn source_choice(
         <label class="choice">
             <input type="radio" name="source" value=source.as_str() prop:checked=chosen on:change=choose />
             <span>{reactive_text(move || label(language.publish()).to_owned())}</span>
+        </label>
+    }
+    .into_any()
+}
+
+/// The camera over the screen.
+fn inset_choice(publisher: Publisher, language: Language) -> AnyView {
+    let chosen = move || publisher.choice.with(|choice| choice.with_camera);
+    let choose = move |event: web_sys::Event| publisher.choose_inset(event_target_checked(&event));
+    view! {
+        <label class="choice">
+            <input type="checkbox" id="with-camera" prop:checked=chosen on:change=choose />
+            <span>{reactive_text(move || language.publish().with_camera.to_owned())}</span>
         </label>
     }
     .into_any()

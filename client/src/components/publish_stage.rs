@@ -2,6 +2,8 @@
 
 use leptos::html;
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::MediaStream;
 
 use super::details::Details;
 use super::reactive::{button, click_handler, no_view, reactive_text, reactive_view};
@@ -21,6 +23,15 @@ pub(crate) fn publish_stage(publisher: Publisher, language: Language) -> AnyView
         let media = publisher.media.get();
         if let Some(video) = video.get() {
             video.set_src_object(media.as_ref());
+        }
+    });
+    let inset = reactive_view(move || {
+        let inset = publisher
+            .media
+            .with(|media| media.as_ref().and_then(inset_stream));
+        match inset {
+            Some(inset) => preview_inset(inset),
+            None => no_view(),
         }
     });
     let state = move || publisher.phase.with(PublishPhase::as_str);
@@ -60,9 +71,35 @@ pub(crate) fn publish_stage(publisher: Publisher, language: Language) -> AnyView
     view! {
         <div class="player stage" id="stage" data-state=move || state()>
             <video node_ref=video class:mirrored=mirrored autoplay playsinline muted prop:muted=true></video>
+            {inset}
             {status_line}
             <span class="visually-hidden" role="status">{reactive_text(move || spoken.get())}</span>
             {overlay(publisher, language)}
+        </div>
+    }
+    .into_any()
+}
+
+/// The second picture that is sent, as a stream of its own.
+fn inset_stream(media: &MediaStream) -> Option<MediaStream> {
+    let track = media.get_video_tracks().get(1).dyn_into().ok()?;
+    let stream = MediaStream::new().ok()?;
+    stream.add_track(&track);
+    Some(stream)
+}
+
+/// Where viewers see it at first.
+fn preview_inset(inset: MediaStream) -> AnyView {
+    let video = NodeRef::<html::Video>::new();
+    let inset = StoredValue::new_local(inset);
+    effect(move || {
+        if let Some(video) = video.get() {
+            inset.with_value(|inset| video.set_src_object(Some(inset)));
+        }
+    });
+    view! {
+        <div class="inset" style="--x: 970; --y: 800">
+            <video node_ref=video class="mirrored" autoplay playsinline muted prop:muted=true></video>
         </div>
     }
     .into_any()

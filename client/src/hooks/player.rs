@@ -6,27 +6,27 @@ mod level;
 mod open_error;
 mod picture;
 mod queries;
+mod sampling;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{MediaStream, PageTransitionEvent};
 
 use self::broadcast::not_live;
 use self::picture::PictureFollower;
 use self::queries::description_of;
 use super::ice::media_servers;
-use super::report;
 use super::server::{ServerChoice, use_server};
 use super::settings::{SavedSettings, use_settings};
 use super::wake::use_wake;
 use super::window::use_window;
 use crate::rtc::early_session::EarlySession;
 use crate::rtc::media_connection::MediaEvent;
-use crate::rtc::timer::{Timer, now, now_ms};
+use crate::rtc::timer::{Timer, now_ms};
 use crate::rtc::whep::WhepSession;
 use crate::state::frame_skips::FrameSkips;
+use crate::state::inset::InsetMonitor;
 use crate::state::picture::PictureMonitor;
 use crate::state::route::encode;
 use crate::state::session::{
@@ -45,6 +45,10 @@ pub(crate) struct Player {
     pub(crate) phase: RwSignal<Phase>,
     /// The received tracks; `None` when stopped.
     pub(crate) media: RwSignal<Option<MediaStream>, LocalStorage>,
+    /// The second picture.
+    pub(crate) inset: RwSignal<Option<MediaStream>, LocalStorage>,
+    /// Pictures of it come.
+    pub(crate) inset_comes: RwSignal<bool>,
     /// A video frame or audio of this session has been played.
     pub(crate) shown: RwSignal<bool>,
     /// The next frame is late, or a new session is to bring it: the last one is shown.
@@ -77,6 +81,7 @@ struct PlayerResources {
     stall: StallDetector,
     skips: FrameSkips,
     monitor: PictureMonitor,
+    inset: InsetMonitor,
     /// The server is being asked about the stream.
     asks: bool,
     follower: Option<PictureFollower>,
@@ -89,6 +94,8 @@ pub(crate) fn use_player(name: String) -> Player {
     let player = Player {
         phase: RwSignal::new(Phase::Stopped),
         media: RwSignal::new_local(None),
+        inset: RwSignal::new_local(None),
+        inset_comes: RwSignal::new(false),
         shown: RwSignal::new(false),
         still: RwSignal::new(false),
         interrupted: RwSignal::new(None),
@@ -271,7 +278,7 @@ impl Player {
 
     fn on_opened(self, whep: WhepSession) {
         // Not `.clone()`: that is the method of the browser and makes a new stream.
-        let stream = Clone::clone(whep.stream());
+        let (stream, inset) = (Clone::clone(whep.stream()), Clone::clone(whep.inset()));
         let sampler = Timer::every(SAMPLE_MS, move || self.sample());
         self.resources.update_value(|resources| {
             resources.whep = Some(whep);
@@ -279,6 +286,7 @@ impl Player {
             resources.previous_sample = None;
             resources.stall = StallDetector::default();
         });
+        self.inset.set(Some(inset));
         self.media.set(Some(stream));
     }
 
@@ -286,6 +294,7 @@ impl Player {
         let closed = self.resources.try_update_value(|resources| {
             resources.generation = resources.generation.wrapping_add(1);
             resources.skips = FrameSkips::default();
+            resources.inset = InsetMonitor::default();
             (
                 resources.whep.take(),
                 resources.sampler.take(),
@@ -294,6 +303,8 @@ impl Player {
         });
         drop(closed);
         self.shown.set(false);
+        self.inset_comes.set(false);
+        self.inset.set(None);
         self.skipping.set(false);
         self.interrupted.set(None);
         // Figures belong to a session; plots continue across sessions.
@@ -334,48 +345,5 @@ impl Player {
         self.resources
             .try_with_value(|resources| resources.generation)
             == Some(generation)
-    }
-
-    /// Asks the browser for its counters, once a second during a session.
-    fn sample(self) {
-        let requested = self.resources.try_with_value(|resources| {
-            resources
-                .whep
-                .as_ref()
-                .map(|whep| (resources.generation, whep.stats()))
-        });
-        let Some((generation, report)) = requested.flatten() else {
-            return;
-        };
-        spawn_local(async move {
-            let Ok(report) = JsFuture::from(report).await else {
-                return;
-            };
-            if self.is_current(generation) {
-                self.on_sample(report::read(&report, now()));
-            }
-        });
-    }
-
-    fn on_sample(self, sample: StatsSample) {
-        let phase = self.phase.get_untracked();
-        let compared = self.resources.try_update_value(|resources| {
-            let before = resources.previous_sample.replace(sample.clone())?;
-            let figures = Figures::between(&before, &sample);
-            let event = resources.stall.on_sample(&phase, figures.arrived);
-            Some((figures, event))
-        });
-        let Some((figures, event)) = compared.flatten() else {
-            return;
-        };
-        self.follow_broadcast(figures.arrived);
-        self.plots.update(|plots| plots.push(&figures));
-        self.check_skips(&figures);
-        self.figures.set(figures);
-        // The connection is in order.
-        let interrupted = self.interrupted.get_untracked().is_some();
-        if let Some(event) = event.filter(|_| !interrupted) {
-            self.send(event);
-        }
     }
 }

@@ -20,7 +20,7 @@ use crate::rtc::media_connection::MediaEvent;
 use crate::rtc::media_session::delete_session;
 use crate::rtc::timer::{Timer, now_ms};
 use crate::rtc::whip::{Publication, WhipSession};
-use crate::state::capture::{CaptureChoice, CaptureProblem, Source};
+use crate::state::capture::{CaptureChoice, CaptureProblem, Quality, Source};
 use crate::state::meter::Meter;
 use crate::state::publish::{Publish, PublishEffect, PublishEvent, PublishPhase, RecoveryStep};
 use crate::state::route::encode;
@@ -282,6 +282,7 @@ impl Publisher {
             max_bps: self
                 .choice
                 .with_untracked(|choice| choice.quality.max_bps()),
+            inset_bps: Quality::INSET.max_bps(),
             // Firefox encodes it with a plugin that it may still have to download.
             h264_first: !agent.contains("Firefox"),
         };

@@ -8,8 +8,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use crate::state::level::AudioEnergy;
 use crate::state::stats::{InboundStats, PairStats, StatsSample};
 
-/// Counters that the report lacks stay `None`.
-pub(crate) fn read(report: &JsValue, at: f64) -> StatsSample {
+/// Counters that the report lacks stay `None`. `inset`: the track of the second picture.
+pub(crate) fn read(report: &JsValue, inset: Option<&str>, at: f64) -> StatsSample {
     let Some(report) = report.dyn_ref::<js_sys::Object>() else {
         return StatsSample {
             at,
@@ -30,6 +30,11 @@ pub(crate) fn read(report: &JsValue, at: f64) -> StatsSample {
     let mut on_all_pairs = None;
     for entry in entries.values() {
         match text(entry, "type").as_deref() {
+            Some("inbound-rtp")
+                if inset.is_some() && text(entry, "trackIdentifier").as_deref() == inset =>
+            {
+                sample.inset_frames = number(entry, "framesDecoded");
+            }
             Some("inbound-rtp") => {
                 let track = track(entry, &entries);
                 match text(entry, "kind").as_deref() {

@@ -18,6 +18,7 @@ pub struct EarlySession(JsValue);
 pub(super) struct Opened {
     pub(super) connection: RtcPeerConnection,
     pub(super) stream: MediaStream,
+    pub(super) inset: MediaStream,
     /// The `RTCRtpReceiver` of the first track.
     pub(super) receiver: JsValue,
     pub(super) offer: String,
@@ -51,6 +52,7 @@ impl EarlySession {
         is_open.then(|| Opened {
             connection: get(&self.0, "connection").unchecked_into(),
             stream: get(&self.0, "stream").unchecked_into(),
+            inset: get(&self.0, "inset").unchecked_into(),
             receiver: get(&self.0, "receiver"),
             offer: self.text("offer").unwrap_or_default(),
             url: self.text("url"),

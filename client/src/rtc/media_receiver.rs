@@ -1,4 +1,4 @@
-//! Receives at most one video and one audio track.
+//! Receives video and audio, and a second picture.
 
 use std::rc::Rc;
 
@@ -17,6 +17,7 @@ use super::media_connection::{EventHandler, MediaConnection, MediaEvent, on_dtls
 pub struct MediaReceiver {
     connection: Rc<MediaConnection>,
     stream: MediaStream,
+    inset: MediaStream,
 }
 
 impl MediaReceiver {
@@ -36,7 +37,11 @@ impl MediaReceiver {
                 .add_transceiver_with_str_and_init(kind, &init);
             minimize_playout_delay(&transceiver.receiver());
         }
-        let receiver = Self { connection, stream };
+        let receiver = Self {
+            connection,
+            stream,
+            inset: MediaStream::new()?,
+        };
         receiver.connection.keep(receiver.on_track(on));
         Ok(receiver)
     }
@@ -44,7 +49,7 @@ impl MediaReceiver {
     /// Of a connection that has its tracks, the first from `receiver`.
     pub(super) fn of(
         connection: RtcPeerConnection,
-        stream: MediaStream,
+        [stream, inset]: [MediaStream; 2],
         receiver: &JsValue,
         on: EventHandler,
     ) -> Self {
@@ -52,17 +57,25 @@ impl MediaReceiver {
         if let Some(listener) = on_dtls_closed(receiver, on) {
             connection.keep(listener);
         }
-        Self { connection, stream }
+        Self {
+            connection,
+            stream,
+            inset,
+        }
     }
 
     /// Collects the tracks and observes the DTLS transport of the first.
     fn on_track(&self, on: EventHandler) -> Listener {
         // Not `stream.clone()`: that is the method of the browser and makes a new stream.
-        let stream = Clone::clone(&self.stream);
+        let (stream, inset) = (Clone::clone(&self.stream), Clone::clone(&self.inset));
         let mut transport_listener: Option<Listener> = None;
         Listener::new(&self.connection.connection, "track", move |event| {
             let event: RtcTrackEvent = event.unchecked_into();
-            stream.add_track(&event.track());
+            let track = event.track();
+            // The tracks come in the order of the m-lines.
+            let is_second = track.kind() == "video" && stream.get_video_tracks().length() > 0;
+            let to = if is_second { &inset } else { &stream };
+            to.add_track(&track);
             if transport_listener.is_none() {
                 transport_listener = on_dtls_closed(&event.receiver(), Rc::clone(&on));
             }
@@ -75,6 +88,11 @@ impl MediaReceiver {
         &self.stream
     }
 
+    /// The second picture, in the same way.
+    pub(super) fn inset(&self) -> &MediaStream {
+        &self.inset
+    }
+
     pub(super) fn connection(&self) -> &Rc<MediaConnection> {
         &self.connection
     }
@@ -82,7 +100,8 @@ impl MediaReceiver {
 
 impl Drop for MediaReceiver {
     fn drop(&mut self) {
-        for track in self.stream.get_tracks().iter() {
+        let tracks = [self.stream.get_tracks(), self.inset.get_tracks()];
+        for track in tracks.iter().flat_map(|tracks| tracks.iter()) {
             track.unchecked_into::<web_sys::MediaStreamTrack>().stop();
         }
         self.connection.close();

@@ -17,7 +17,7 @@ pub struct WhepSession {
 }
 
 impl WhepSession {
-    /// Posts an offer of these kinds (`video`, `audio`) to `endpoint`.
+    /// Posts an offer of these kinds (`video`, `audio`; a second `video` is the inset) to `endpoint`.
     pub async fn open(
         endpoint: &str,
         kinds: &[&str],
@@ -42,7 +42,7 @@ impl WhepSession {
         let on = SessionResource::follow(&resource, on);
         let receiver = MediaReceiver::of(
             opened.connection,
-            opened.stream,
+            [opened.stream, opened.inset],
             &opened.receiver,
             Rc::clone(&on),
         );
@@ -61,6 +61,11 @@ impl WhepSession {
 
     pub fn stream(&self) -> &MediaStream {
         self.receiver.stream()
+    }
+
+    /// The second picture; without a track when the server sends none of this stream.
+    pub fn inset(&self) -> &MediaStream {
+        self.receiver.inset()
     }
 
     /// The URL of the session; `GET` returns its state.

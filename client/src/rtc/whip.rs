@@ -19,8 +19,9 @@ pub struct Publication {
     pub endpoint: String,
     pub key: String,
     pub stream: MediaStream,
-    /// The highest rate of the video.
+    /// The highest rate of the video, and of a second picture.
     pub max_bps: u32,
+    pub inset_bps: u32,
     /// Offer H.264 before other codecs.
     pub h264_first: bool,
 }
@@ -49,10 +50,14 @@ impl WhipSession {
         let resource = Rc::new(SessionResource::default());
         let handler = SessionResource::follow(&resource, on);
         let connection = Rc::new(MediaConnection::new(&handler)?);
-        let senders = tracks(&publication.stream)
-            .iter()
-            .map(|track| add(&connection, track, &publication))
-            .collect();
+        let mut senders: Vec<RtcRtpSender> = Vec::new();
+        for track in tracks(&publication.stream) {
+            let max_bps = match has_picture(&senders) {
+                true => publication.inset_bps,
+                false => publication.max_bps,
+            };
+            senders.push(add(&connection, &track, max_bps, &publication));
+        }
         let session = MediaSession::new(&connection, resource);
         let this = Self { session, senders };
         let key = format!("Bearer {}", publication.key);
@@ -78,19 +83,16 @@ impl WhipSession {
     /// Sends the tracks of another stream instead. False: it has other kinds of tracks, which takes a new session.
     pub fn replace(&self, stream: &MediaStream, max_bps: u32) -> bool {
         let tracks = tracks(stream);
-        let sender = |track: &MediaStreamTrack| {
-            let mut senders = self.senders.iter();
-            senders.find(|sender| sender.track().is_some_and(|old| old.kind() == track.kind()))
+        // Browsers list tracks by their kinds, or as they were added: the picture, its sound, the inset.
+        let fits = |(track, sender): (&MediaStreamTrack, &RtcRtpSender)| {
+            sender.track().is_some_and(|old| old.kind() == track.kind())
         };
-        if tracks.len() != self.senders.len() || !tracks.iter().all(|track| sender(track).is_some())
-        {
+        if tracks.len() != self.senders.len() || !tracks.iter().zip(&self.senders).all(fits) {
             return false;
         }
-        for track in tracks {
-            let Some(sender) = sender(&track) else {
-                continue;
-            };
-            let is_video = track.kind() == "video";
+        for (index, track) in tracks.into_iter().enumerate() {
+            let sender = &self.senders[index];
+            let is_video = track.kind() == "video" && !has_picture(&self.senders[..index]);
             // Both promises are of the browser's own work on this sender, and are rejected when it is closed meanwhile.
             let sender = JsValue::from(sender);
             wasm_bindgen_futures::spawn_local(async move {
@@ -121,9 +123,16 @@ impl WhipSession {
     }
 }
 
+/// One of these sends a picture: the next is the inset.
+fn has_picture(senders: &[RtcRtpSender]) -> bool {
+    let mut tracks = senders.iter().filter_map(RtcRtpSender::track);
+    tracks.any(|track| track.kind() == "video")
+}
+
 fn add(
     connection: &MediaConnection,
     track: &MediaStreamTrack,
+    max_bps: u32,
     publication: &Publication,
 ) -> RtcRtpSender {
     let init = RtcRtpTransceiverInit::new();
@@ -133,7 +142,7 @@ fn add(
     if is_video {
         // The scale is explicit: without it browsers differ.
         let encoding = object(&[
-            ("maxBitrate", publication.max_bps.into()),
+            ("maxBitrate", max_bps.into()),
             ("scaleResolutionDownBy", 1.into()),
         ]);
         init.set_send_encodings(&Array::of1(&encoding));

@@ -30,6 +30,8 @@ pub struct CaptureChoice {
     pub quality: Quality,
     /// A screen with moving pictures, not text.
     pub film: bool,
+    /// The camera as well, as an inset of the screen.
+    pub with_camera: bool,
     /// Of devices; empty: any.
     pub camera: String,
     pub microphone: String,
@@ -55,6 +57,9 @@ impl Quality {
         }
     }
 
+    /// Of an inset.
+    pub const INSET: Self = Self::Low;
+
     /// The highest rate of the video.
     pub fn max_bps(self) -> u32 {
         match self {
@@ -66,6 +71,11 @@ impl Quality {
 }
 
 impl CaptureChoice {
+    /// A camera is sent as the inset.
+    pub fn has_inset(&self) -> bool {
+        self.source == Source::Screen && self.with_camera
+    }
+
     /// `MediaStreamTrack.contentHint`: what the encoder keeps when the network is slow, sharpness or motion.
     pub fn content_hint(&self) -> &'static str {
         match self.source {

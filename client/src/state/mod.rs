@@ -21,6 +21,7 @@
 //! | [`wanted`] | which media an offer asks for |
 //! | [`stats`] | figures per second from the counters that a browser reports |
 //! | [`picture`] | whether the picture moves or its last frame stands still |
+//! | [`inset`] | where the second picture of a stream is, and whether it comes |
 //! | [`level`] | how loud a stream is |
 //! | [`taps`] | what clicks and taps on the picture do |
 //! | [`stall`] | whether a session has stalled |
@@ -48,6 +49,7 @@ pub mod event_stream;
 pub mod filter;
 pub mod frame_skips;
 pub mod gallery;
+pub mod inset;
 pub mod join;
 pub mod level;
 pub mod links;

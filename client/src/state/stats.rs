@@ -53,6 +53,8 @@ pub struct StatsSample {
     pub video: Option<InboundStats>,
     pub audio: Option<InboundStats>,
     pub pair: Option<PairStats>,
+    /// Frames of the second picture that were decoded.
+    pub inset_frames: Option<f64>,
     /// Bytes received on all paths: the server may send on another than the selected one.
     pub bytes: Option<f64>,
 }

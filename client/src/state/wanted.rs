@@ -4,15 +4,27 @@ use shared::api::{StreamInfo, StreamState};
 
 /// What is asked for while it is not known what the stream has: the answer leaves out what it has not.
 pub const BOTH: &[&str] = &["video", "audio"];
+/// The same of a stream that may be published: the second picture is the inset, which may begin at any time.
+pub const WITH_INSET: &[&str] = &["video", "audio", "video"];
 
 /// The kinds of media (`MediaStreamTrack.kind`) that the stream has, by its description.
 pub fn wanted_kinds(info: Option<&StreamInfo>) -> &'static [&'static str] {
-    let Some(info) = info.filter(|info| info.state != StreamState::Probing) else {
-        return BOTH;
+    let Some(info) = info else {
+        return WITH_INSET;
     };
+    let is_published = matches!(
+        info.state,
+        StreamState::Waiting { .. }
+            | StreamState::Live { .. }
+            | StreamState::Interrupted { .. }
+            | StreamState::Ended { .. }
+    );
     match (&info.video, &info.audio) {
+        _ if info.state == StreamState::Probing => BOTH,
+        (Some(_), None) if is_published => &["video", "video"],
         (Some(_), None) => &["video"],
         (None, Some(_)) => &["audio"],
+        _ if is_published => WITH_INSET,
         _ => BOTH,
     }
 }
@@ -36,6 +48,9 @@ mod tests {
         assert_eq!(kinds("idle", &format!("{video}{audio}")), BOTH);
         assert_eq!(kinds("probing", ""), BOTH);
         assert_eq!(kinds("idle", ""), BOTH);
-        assert_eq!(wanted_kinds(None), BOTH);
+        assert_eq!(wanted_kinds(None), WITH_INSET);
+        assert_eq!(kinds("live", &format!("{video}{audio}")), WITH_INSET);
+        assert_eq!(kinds("waiting", ""), WITH_INSET);
+        assert_eq!(kinds("live", video), ["video", "video"]);
     }
 }

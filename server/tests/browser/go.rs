@@ -25,7 +25,7 @@ pub(crate) async fn open(browser: &TestBrowser, server: &TestServer, key: &str) 
 }
 
 /// Waits until the page's `data-state` is one of these.
-async fn is(browser: &TestBrowser, states: &str) {
+pub(crate) async fn is(browser: &TestBrowser, states: &str) {
     let expression =
         format!("document.querySelector('#stage')?.dataset.state.match(/^({states})$/)?.[0]");
     browser
@@ -41,13 +41,13 @@ pub(crate) async fn goes_live(browser: &TestBrowser) {
     is(browser, "live|weak").await;
 }
 
-async fn previews(browser: &TestBrowser) {
+pub(crate) async fn previews(browser: &TestBrowser) {
     is(browser, "preview").await;
     video::starts(browser).await;
 }
 
 /// A viewer of the stream, who sees its pictures move.
-async fn watches(viewer: &TestBrowser, server: &TestServer) {
+pub(crate) async fn watches(viewer: &TestBrowser, server: &TestServer) {
     viewer.open(&server.url("/#/settings")).await;
     video::keep_peers(viewer).await;
     viewer.run("location.hash = '#/watch/cam'").await;
@@ -55,7 +55,7 @@ async fn watches(viewer: &TestBrowser, server: &TestServer) {
 }
 
 /// Waits until the page's first video shows new pictures.
-async fn moves(browser: &TestBrowser) {
+pub(crate) async fn moves(browser: &TestBrowser) {
     video::starts(browser).await;
     let next = "new Promise(done => { const video = document.querySelector('video'); \
         let left = 5; const frame = () => --left ? video.requestVideoFrameCallback(frame) : done(true); \

@@ -23,6 +23,7 @@ mod front;
 mod gallery;
 mod go;
 mod go_warnings;
+mod inset;
 mod interop;
 mod kept_errors;
 mod levels;

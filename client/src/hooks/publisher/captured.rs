@@ -12,7 +12,7 @@ use crate::rtc::capture::{
 use crate::rtc::dynamic::set;
 use crate::rtc::listener::Listener;
 use crate::rtc::timer::Timer;
-use crate::state::capture::{CaptureChoice, CaptureProblem, Source};
+use crate::state::capture::{CaptureChoice, CaptureProblem, Quality, Source};
 
 /// Ends its tracks when dropped, which turns the devices off.
 pub(super) struct Captured {
@@ -33,7 +33,7 @@ impl Captured {
         Clone::clone(&self.stream)
     }
 
-    /// `sources`: a picture with its sound, and further sound.
+    /// `sources`: a picture with its sound, and further sound, or the inset with its sound.
     fn new(sources: Vec<MediaStream>, player: Option<Player>) -> Result<Self, JsValue> {
         let with_audio = |stream: &&MediaStream| stream.get_audio_tracks().length() > 0;
         let audible: Vec<MediaStream> = sources
@@ -63,6 +63,9 @@ impl Captured {
                 }
             }
         }
+        if let [_, second] = sources.as_slice() {
+            add(second.get_video_tracks().get(0));
+        }
         Ok(Self {
             stream,
             sources,
@@ -71,6 +74,21 @@ impl Captured {
             meter: None,
             listeners: Vec::new(),
         })
+    }
+}
+
+impl Captured {
+    /// Sends the picture of this camera as the inset, or none.
+    pub(super) fn set_inset(&mut self, camera: Option<&MediaStream>) {
+        if let Some(before) = inset_of(&self.stream) {
+            before.stop();
+            self.stream.remove_track(&before);
+        }
+        let Some(camera) = camera else { return };
+        if let Some(track) = camera.get_video_tracks().get(0).dyn_ref() {
+            self.stream.add_track(track);
+        }
+        self.sources.push(Clone::clone(camera));
     }
 }
 
@@ -115,13 +133,19 @@ pub(super) async fn request(
         ),
         Source::Microphone => (vec![device_stream(None, microphone, height).await], None),
         Source::Screen => {
-            // Without a screen the microphone stays off.
-            let mut sources = vec![Ok(display_media().await.map_err(problem)?)];
-            // A screen is worth sending without a microphone.
-            if let Ok(sound) = device_stream(None, microphone, height).await {
-                sources.push(Ok(sound));
+            // Without a screen the devices stay off.
+            let screen = display_media().await.map_err(problem)?;
+            let camera = choice.has_inset().then_some(camera);
+            let devices = device_stream(camera, microphone, Quality::INSET.height()).await;
+            match devices {
+                Ok(devices) => (vec![Ok(screen), Ok(devices)], None),
+                // A screen is worth sending without a microphone.
+                Err(_) if camera.is_none() => (vec![Ok(screen)], None),
+                Err(error) => {
+                    tracks(&screen).iter().for_each(|track| track.stop());
+                    return Err(CaptureProblem::of_error(&error.name, &error.message, false));
+                }
             }
-            (sources, None)
         }
         Source::File => {
             let player = play(file.ok_or(CaptureProblem::BadFile)?).await;
@@ -132,17 +156,21 @@ pub(super) async fn request(
     let sources: Result<Vec<MediaStream>, CaptureError> = sources.into_iter().collect();
     let captured = Captured::new(sources.map_err(problem)?, player);
     let captured = captured.map_err(|_| CaptureProblem::Failed)?;
-    for track in tracks(&captured.stream) {
-        hint_at(&track, choice.content_hint());
-    }
+    hint_at(&captured.stream, choice.content_hint());
     Ok(captured)
 }
 
-/// Tells the encoder what a picture shows.
-pub(super) fn hint_at(track: &MediaStreamTrack, hint: &str) {
-    if track.kind() == "video" {
-        set(track, "contentHint", &hint.into());
+/// Tells the encoder what the picture shows. An inset is a camera.
+pub(super) fn hint_at(stream: &MediaStream, hint: &str) {
+    let picture = stream.get_video_tracks().get(0);
+    if picture.is_object() {
+        set(&picture, "contentHint", &hint.into());
     }
+}
+
+/// The track of the inset.
+pub(super) fn inset_of(stream: &MediaStream) -> Option<MediaStreamTrack> {
+    stream.get_video_tracks().get(1).dyn_into().ok()
 }
 
 /// The chosen devices, or any when they are not there.
@@ -167,6 +195,13 @@ async fn device_stream(
             asked => return asked,
         }
     }
+}
+
+/// A camera for an inset, without a sound.
+pub(super) async fn inset_camera(camera: &str) -> Result<MediaStream, CaptureProblem> {
+    let height = Quality::INSET.height();
+    let asked = user_media(Some(camera), None, height).await;
+    asked.map_err(|error| CaptureProblem::of_error(&error.name, &error.message, false))
 }
 
 async fn play(file: web_sys::File) -> Result<Player, JsValue> {

@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{EventTarget, MediaStream, MediaStreamTrack};
 
 use super::Publisher;
-use super::captured::{Captured, hint_at, request};
+use super::captured::{Captured, hint_at, inset_camera, inset_of, request};
 use crate::hooks::window::storage;
 use crate::rtc::capture::{CaptureDevice, device_of, devices, media_devices, tracks};
 use crate::rtc::dynamic::get;
@@ -94,7 +94,7 @@ impl Publisher {
         let stream = captured.stream();
         captured.listeners = tracks(&stream)
             .iter()
-            .map(|track| Listener::new(track, "ended", move |_| self.on_track_ended()))
+            .map(|track| self.on_ended(&stream, track))
             .collect();
         self.meter.set(None);
         let measured = captured.graph.as_ref();
@@ -111,6 +111,7 @@ impl Publisher {
             .iter()
             .any(|track| get(track, "readyState") == "ended");
         self.problem.set(None);
+        let has_inset = choice.has_inset();
         self.sent.set(choice);
         self.media.set(Some(stream));
         self.apply_muted();
@@ -118,11 +119,75 @@ impl Publisher {
         // After the new ones are sent.
         drop(before);
         self.list_devices();
+        // It was turned off while the browser asked.
+        if has_inset && self.choice.with_untracked(|choice| !choice.with_camera) {
+            self.set_inset(None);
+        }
         match has_ended {
             true if again => self.send(PublishEvent::CaptureEnded),
             true => self.on_track_ended(),
             false => {}
         }
+    }
+
+    /// Without its inset a screen goes on.
+    fn on_ended(self, stream: &MediaStream, track: &MediaStreamTrack) -> Listener {
+        match inset_of(stream).as_ref() == Some(track) {
+            true => Listener::new(track, "ended", move |_| self.choose_inset(false)),
+            false => Listener::new(track, "ended", move |_| self.on_track_ended()),
+        }
+    }
+
+    /// Sends the camera over the screen, or no longer. A screen that is on is not asked for again.
+    pub(crate) fn choose_inset(self, wanted: bool) {
+        self.choice.update(|choice| choice.with_camera = wanted);
+        let is_screen = untrack(|| self.sent_source()) == Source::Screen;
+        let is_on = self.media.with_untracked(Option::is_some);
+        if !(is_on && is_screen) {
+            return;
+        }
+        if !wanted {
+            return self.set_inset(None);
+        }
+        let camera = self.choice.with_untracked(|choice| choice.camera.clone());
+        spawn_local(async move {
+            let asked = inset_camera(&camera).await;
+            let chosen = self.choice.try_with_untracked(CaptureChoice::has_inset);
+            match asked {
+                // Turned off, or another source was chosen, while the browser asked.
+                Ok(stream) if chosen != Some(true) => {
+                    tracks(&stream).iter().for_each(|track| track.stop());
+                }
+                Ok(stream) => self.set_inset(Some(stream)),
+                Err(problem) => {
+                    let _ = self.choice.try_update(|choice| choice.with_camera = false);
+                    let _ = self.problem.try_set(Some(problem));
+                }
+            }
+        });
+    }
+
+    /// The session cannot take a further track, or one less: a new one takes its place.
+    fn set_inset(self, camera: Option<MediaStream>) {
+        let changed = self.resources.try_update_value(|own| {
+            let captured = own.captured.as_mut()?;
+            captured.set_inset(camera.as_ref());
+            let added = camera.as_ref().and_then(|_| inset_of(&captured.stream));
+            if let Some(track) = added {
+                let listener = self.on_ended(&captured.stream, &track);
+                captured.listeners.push(listener);
+            }
+            Some(captured.stream())
+        });
+        let Some(stream) = changed.flatten() else {
+            // Stopped meanwhile.
+            let unused = camera.as_ref().map(tracks).unwrap_or_default();
+            return unused.iter().for_each(|track| track.stop());
+        };
+        self.sent.update(|sent| sent.with_camera = camera.is_some());
+        self.media.set(Some(stream));
+        self.send(PublishEvent::Captured);
+        self.list_devices();
     }
 
     fn on_capture_failed(self, problem: CaptureProblem) {
@@ -190,8 +255,8 @@ impl Publisher {
             return;
         }
         self.media.with_untracked(|media| {
-            for track in media.as_ref().map(tracks).unwrap_or_default() {
-                hint_at(&track, hint);
+            if let Some(media) = media {
+                hint_at(media, hint);
             }
         });
     }

@@ -92,11 +92,13 @@ fn read(report: &JsValue) -> UplinkSample {
                 add(&mut sample.bytes_sent, number(&entry, "bytesSent"));
                 let limited = text(&entry, "qualityLimitationReason");
                 sample.limited |= limited.as_deref() == Some("bandwidth");
-                if is_video {
+                let size = number(&entry, "frameWidth").zip(number(&entry, "frameHeight"));
+                // The cast saturates.
+                let size = size.map(|(width, height)| (width as u32, height as u32));
+                // The picture, not its inset.
+                if is_video && size >= sample.size {
                     sample.frames = number(&entry, "framesSent");
-                    let size = number(&entry, "frameWidth").zip(number(&entry, "frameHeight"));
-                    // The cast saturates.
-                    sample.size = size.map(|(width, height)| (width as u32, height as u32));
+                    sample.size = size;
                 }
                 if is_video || sample.codec.is_none() {
                     let id = text(&entry, "codecId").unwrap_or_default();

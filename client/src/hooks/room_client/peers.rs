@@ -147,7 +147,7 @@ impl RoomClient {
                 });
             }
             PeerEvent::Stats(report) => {
-                let Some(pair) = report::read(&report, now()).pair else {
+                let Some(pair) = report::read(&report, None, now()).pair else {
                     return;
                 };
                 let relay = |kind: &Option<String>| kind.as_deref() == Some("relay");

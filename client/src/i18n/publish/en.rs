@@ -12,6 +12,7 @@ pub const TEXT: PublishText = PublishText {
     microphone_source: "Microphone only",
     screen_source: "Screen and microphone",
     file_source: "Video file",
+    with_camera: "Show my camera in a corner",
     camera: "Camera",
     microphone: "Microphone",
     quality: "Quality",

@@ -16,6 +16,7 @@ pub struct PublishText {
     pub microphone_source: &'static str,
     pub screen_source: &'static str,
     pub file_source: &'static str,
+    pub with_camera: &'static str,
     pub camera: &'static str,
     pub microphone: &'static str,
     pub quality: &'static str,

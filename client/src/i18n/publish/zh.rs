@@ -12,6 +12,7 @@ pub const TEXT: PublishText = PublishText {
     microphone_source: "仅麦克风",
     screen_source: "屏幕和麦克风",
     file_source: "视频文件",
+    with_camera: "在角落显示我的摄像头",
     camera: "摄像头",
     microphone: "麦克风",
     quality: "画质",

@@ -1,0 +1,221 @@
+//! A screen with a camera as its inset: two tracks from the page to publish from, and two pictures on the watch page.
+
+use testkit::browser::{Appearance, TestBrowser};
+
+use crate::accessibility::violations;
+use crate::go::{is, moves, open, previews, server, watches};
+use crate::video;
+
+const KEY: &str = "0123456789abcdef";
+
+/// Chooses the screen, and the camera over it.
+async fn previews_both(publisher: &TestBrowser) {
+    publisher.click("input[name=source][value=screen]").await;
+    publisher.click("#with-camera").await;
+    publisher.click("#turn-on").await;
+    previews(publisher).await;
+    let both = "document.querySelector('#stage video').srcObject.getVideoTracks().length == 2 \
+        && document.querySelector('#stage .inset video')?.videoWidth > 0";
+    publisher.until("both pictures are shown", both).await;
+}
+
+async fn shows_inset(viewer: &TestBrowser) {
+    let shown = "document.querySelector('#inset video')?.videoWidth > 0 && !document.querySelector('#inset video').paused";
+    viewer.until("the inset is shown", shown).await;
+}
+
+async fn shows_no_inset(viewer: &TestBrowser) {
+    let gone = "!document.querySelector('#inset')";
+    viewer.until("no inset is shown", gone).await;
+}
+
+/// Where the inset is, in thousandths.
+const PLACE: &str = "['--x', '--y'].map(name => +document.querySelector('#inset').style.getPropertyValue(name)).join()";
+
+async fn place(viewer: &TestBrowser) -> String {
+    let place = viewer.run(&format!("return {PLACE}")).await;
+    place.as_str().expect("a text").to_owned()
+}
+
+async fn is_at(viewer: &TestBrowser, place: &str) {
+    viewer
+        .until(
+            place,
+            &format!("document.querySelector('#inset') && {PLACE} == '{place}'"),
+        )
+        .await;
+}
+
+/// The offers of this page, and how many milliseconds each came after the answer to the first.
+const OFFERS: &str =
+    "performance.getEntriesByType('resource').filter(({ name }) => name.includes('/whep/'))
+    .map(({ name, startTime }, _, [first]) => ({ name, after: startTime - first.responseEnd }))";
+
+/// Takes the inset in its middle and drags it by so many pixels.
+async fn drag(viewer: &TestBrowser, x: i32, y: i32) {
+    let drag = format!(
+        "const inset = document.querySelector('#inset'), box = inset.getBoundingClientRect();
+         const at = (type, x, y) => inset.dispatchEvent(new PointerEvent(type, {{ bubbles: true, pointerId: 1,
+             clientX: box.left + box.width / 2 + x, clientY: box.top + box.height / 2 + y }}));
+         at('pointerdown', 0, 0); at('pointermove', {x}, {y}); at('pointerup', {x}, {y});"
+    );
+    viewer.run(&drag).await;
+}
+
+async fn press(viewer: &TestBrowser, key: &str) {
+    let press = format!(
+        "const inset = document.querySelector('#inset'); inset.focus();
+         inset.dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}', bubbles: true, cancelable: true }}))"
+    );
+    viewer.run(&press).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_over_a_screen_is_sent_as_a_second_track_and_viewers_move_and_hide_it() {
+    let server = server().await;
+    let publisher = TestBrowser::shared_chromium_with_camera().await;
+    open(&publisher, &server, KEY).await;
+    previews_both(&publisher).await;
+    publisher.click("#go-live").await;
+    is(&publisher, "live|weak").await;
+    let viewer = publisher.and_chromium().await;
+    watches(&viewer, &server).await;
+    shows_inset(&viewer).await;
+    let differ = "document.querySelector('#inset video').videoWidth != document.querySelector('#video').videoWidth";
+    viewer.until("they are two pictures", differ).await;
+    viewer.screenshot("watch-inset").await;
+    publisher.screenshot("go-inset").await;
+
+    let before = place(&viewer).await;
+    drag(&viewer, -9_999, -9_999).await;
+    is_at(&viewer, "0,0").await;
+    assert_ne!(before, "0,0");
+    // The arrow keys move it, and leave the volume as it is.
+    let volume = viewer
+        .run("return document.querySelector('#volume').value")
+        .await;
+    for key in ["ArrowRight", "ArrowDown", "ArrowDown", "ArrowUp"] {
+        press(&viewer, key).await;
+    }
+    is_at(&viewer, "50,50").await;
+    assert_eq!(
+        viewer
+            .run("return document.querySelector('#volume').value")
+            .await,
+        volume
+    );
+    viewer.click("#fullscreen").await;
+    let kept = "document.fullscreenElement?.contains(document.querySelector('#inset'))";
+    viewer.until("it is there in full screen", kept).await;
+    viewer.click("#fullscreen").await;
+    viewer.click("#toggle-inset").await;
+    shows_no_inset(&viewer).await;
+    viewer.click("#toggle-inset").await;
+    shows_inset(&viewer).await;
+    is_at(&viewer, "50,50").await;
+    viewer.reload().await;
+    shows_inset(&viewer).await;
+    is_at(&viewer, "50,50").await;
+    // By the session that was opened while the module was loaded, unless that took so long that it was given up.
+    let offers = viewer.run(&format!("return {OFFERS}")).await;
+    let offers = offers.as_array().expect("a list");
+    assert!(
+        offers.len() == 1 || offers[1]["after"].as_f64() > Some(3_000.0),
+        "{offers:?}"
+    );
+
+    // On a phone, in Chinese and in the dark.
+    let phone = Appearance {
+        width: 390,
+        dark: true,
+        language: "zh-CN",
+    };
+    publisher.set_appearance(phone).await;
+    publisher.screenshot("go-inset-phone").await;
+    viewer.set_appearance(phone).await;
+    viewer.reload().await;
+    shows_inset(&viewer).await;
+    is_at(&viewer, "50,50").await;
+    let inside = "(([inset, player]) => inset.left >= player.left && inset.right <= player.right && inset.bottom <= player.bottom)(
+        ['#inset', '#player'].map(name => document.querySelector(name).getBoundingClientRect()))";
+    viewer.until("it is inside of the picture", inside).await;
+    viewer.screenshot("watch-inset-phone").await;
+    let found = violations(&viewer, "watch with inset").await;
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_is_turned_off_and_on_while_the_screen_goes_on_and_viewers_stay() {
+    let server = server().await;
+    let publisher = TestBrowser::shared_chromium_with_camera().await;
+    open(&publisher, &server, KEY).await;
+    previews_both(&publisher).await;
+    publisher.click("#go-live").await;
+    is(&publisher, "live|weak").await;
+    let viewer = publisher.and_chromium().await;
+    watches(&viewer, &server).await;
+    shows_inset(&viewer).await;
+    let screen = "document.querySelector('#stage video').srcObject.getVideoTracks()[0].id";
+    let before = publisher.run(&format!("return {screen}")).await;
+    publisher.click("#with-camera").await;
+    shows_no_inset(&viewer).await;
+    moves(&viewer).await;
+    publisher.click("#with-camera").await;
+    shows_inset(&viewer).await;
+    // Neither was the screen asked for again, nor did the viewer connect again.
+    assert_eq!(publisher.run(&format!("return {screen}")).await, before);
+    assert_eq!(viewer.run("return peers.length").await, 1);
+    is(&publisher, "live|weak").await;
+    assert_eq!(video::codec(&viewer).await, "video/H264");
+}
+
+/// The browser's notice that its connection is cut, as when the network changes.
+const DISCONNECT: &str = "
+    const peer = peers.at(-1);
+    window.ufrag = () => peer.localDescription.sdp.match(/a=ice-ufrag:(.*)/)[1].trim();
+    window.before = ufrag();
+    let state = 'disconnected';
+    Object.defineProperty(peer, 'connectionState', { configurable: true, get: () => state });
+    peer.dispatchEvent(new Event('connectionstatechange'));
+    const plain = window.fetch;
+    window.patched = [];
+    window.fetch = async (...all) => {
+        const answer = await plain(...all);
+        const method = all[1]?.method ?? all[0].method;
+        if (method == 'PATCH') patched.push(answer.status);
+        return answer;
+    };
+    window.mended = () => { delete peer.connectionState; peer.dispatchEvent(new Event('connectionstatechange')); };
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_whose_network_changes_restarts_ice_in_its_session() {
+    let server = server().await;
+    let publisher = TestBrowser::shared_chromium_with_camera().await;
+    publisher.open(&server.url("/#/settings")).await;
+    video::keep_peers(&publisher).await;
+    publisher
+        .run(&format!("location.hash = '#/go/cam?key={KEY}'"))
+        .await;
+    is(&publisher, "idle").await;
+    publisher.click("#turn-on").await;
+    previews(&publisher).await;
+    publisher.click("#go-live").await;
+    is(&publisher, "live|weak").await;
+    let viewer = publisher.and_chromium().await;
+    watches(&viewer, &server).await;
+    let session = server.publishing.session("cam").expect("it is live");
+    publisher.run(DISCONNECT).await;
+    publisher
+        .until(
+            "a PATCH restarts ICE",
+            "patched.includes(200) && ufrag() != before",
+        )
+        .await;
+    publisher.run("mended()").await;
+    is(&publisher, "live|weak").await;
+    moves(&viewer).await;
+    let now = server.publishing.session("cam").expect("it is live");
+    assert!(std::sync::Arc::ptr_eq(&session, &now), "one session");
+    assert_eq!(publisher.run("return peers.length").await, 1);
+}
