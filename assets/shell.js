@@ -68,7 +68,7 @@
     var saved = JSON.parse(localStorage.getItem("weir")) || {};
     if (saved.server || (saved.ice_servers || []).length) return;
     var session = (window.weirSession = {
-      endpoint: location.origin + "/whep/" + name,
+      endpoint: location.origin + "/whep/" + name + "?wait=1",
       stream: new MediaStream(),
       inset: new MediaStream(),
     });
@@ -90,6 +90,7 @@
         return response.json();
       })
       .then(function (info) {
+        // What is not live has no picture to hurry for: the client waits for it.
         if (/waiting|ended|failed/.test(info.state.is)) throw info;
         var connection = (session.connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
         connection.ontrack = function (event) {

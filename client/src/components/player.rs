@@ -218,7 +218,7 @@ pub(crate) fn VideoPlayer(
                 autoplay
                 poster=move || poster.get()
                 aria-label=move || label.get()
-                on:playing=move |_| player.shown.set(true)
+                on:playing=move |_| player.on_shown()
                 on:click=click_handler(on_tap)
             ></video>
             <canvas class="last-frame" node_ref=last_frame aria-hidden="true"></canvas>

@@ -13,7 +13,7 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{MediaStream, PageTransitionEvent};
 
-use self::broadcast::not_live;
+use self::broadcast::status_of;
 use self::picture::PictureFollower;
 use self::queries::description_of;
 use super::ice::media_servers;
@@ -181,7 +181,8 @@ impl Player {
         for effect in effects {
             self.run(effect);
         }
-        if !active && self.media.with_untracked(Option::is_some) {
+        let is_closed = self.resources.try_with_value(|own| own.whep.is_none());
+        if !active && is_closed == Some(true) && self.media.with_untracked(Option::is_some) {
             self.media.set(None);
         }
     }
@@ -226,7 +227,8 @@ impl Player {
         let Some(server) = self.server.get_untracked() else {
             return self.send(SessionEvent::OpenFailed(OpenError::Unreachable));
         };
-        let endpoint = server.url(&format!("whep/{}", encode(&self.name.get_value())));
+        // Also while nobody publishes: the first picture comes by itself.
+        let endpoint = server.url(&format!("whep/{}?wait=1", encode(&self.name.get_value())));
         // A relay costs the server a port per viewer, and nearly all viewers reach the media port without one.
         let no_path = Phase::Reconnecting {
             cause: RetryCause::NoPath,
@@ -247,11 +249,11 @@ impl Player {
             }
             let ice = media_servers(self.settings, &server, relays);
             let info = description_of(&description).await;
-            if let Some(error) = info.as_ref().and_then(not_live) {
-                if self.is_current(generation) {
-                    self.send(SessionEvent::OpenFailed(error));
-                }
+            if !self.is_current(generation) {
                 return;
+            }
+            if let Some(info) = &info {
+                self.send(SessionEvent::Described(status_of(info)));
             }
             let kinds = wanted_kinds(info.as_ref());
             let on_event = move |event| self.on_media_event(generation, event);

@@ -331,9 +331,7 @@ impl Publish {
                 self.block(Blocked::Refused(error))
             }
             // Weir tells only viewers that a stream is not live.
-            OpenError::NotWeir | OpenError::NotLive | OpenError::NotBegun => {
-                self.block(Blocked::NotWeir)
-            }
+            OpenError::NotWeir | OpenError::NotLive => self.block(Blocked::NotWeir),
             OpenError::Browser(error) => self.block(Blocked::Browser(error)),
         }
     }

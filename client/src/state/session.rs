@@ -8,9 +8,11 @@
 //!                                    +-----------------------------+
 //! ```
 //!
-//! After `Ended`, and in `Upcoming`, the server is asked, at the same back-off, until the stream is back; then a new session is opened.
+//! In `Ended` and `Upcoming` a session waits for the publisher: it is opened, and opened again when it is lost, at the same back-off. Its first picture ends the wait.
 //!
 //! Times are milliseconds of a monotonic clock.
+
+mod off_air;
 
 use shared::api::ApiError;
 use shared::retry::{Backoff, Retry};
@@ -119,8 +121,6 @@ pub enum OpenError {
     Gone(ApiError),
     /// Nobody publishes the stream now.
     NotLive,
-    /// Nobody has published it yet.
-    NotBegun,
     /// 429 or 5xx: retry, at the earliest `after` this many milliseconds.
     Later {
         error: ApiError,
@@ -160,6 +160,10 @@ pub enum SessionEvent {
     /// The request of the ICE restart failed.
     RestartFailed,
     StreamStatus(StreamStatus),
+    /// The same, before an offer is sent.
+    Described(StreamStatus),
+    /// A picture or sound is played.
+    Arrived,
     /// The timer of the last [`SessionEffect::SetTimer`] expired.
     Timer,
     /// The network or the page is back: an attempt is worth making at once.
@@ -189,6 +193,8 @@ pub struct PlayerSession {
     retry: Retry,
     /// 404 responses in a row.
     gone: u32,
+    /// A session waits for the publisher, who has not begun yet.
+    waits: bool,
 }
 
 impl Default for PlayerSession {
@@ -197,6 +203,7 @@ impl Default for PlayerSession {
             phase: Phase::Stopped,
             retry: Retry::new(Backoff::SERVER, STABLE_AFTER_MS),
             gone: 0,
+            waits: false,
         }
     }
 }
@@ -276,27 +283,19 @@ impl PlayerSession {
                 Phase::Closed,
                 SessionEvent::StreamStatus(StreamStatus::Gone | StreamStatus::NotBegun),
             ) => self.end(Phase::Ended, now, jitter),
-            (Phase::Ended | Phase::Upcoming, SessionEvent::Timer | SessionEvent::TryNow) => {
-                let timeout = SessionEffect::SetTimer(QUERY_TIMEOUT_MS);
-                vec![SessionEffect::QueryStream, timeout]
-            }
             (
-                Phase::Ended | Phase::Upcoming,
-                SessionEvent::StreamStatus(StreamStatus::Available),
+                Phase::Connecting | Phase::Reconnecting { .. } | Phase::Ended | Phase::Upcoming,
+                SessionEvent::Described(status),
+            ) => self.described(status),
+            // Nothing comes, and it has connected.
+            (
+                Phase::Playing,
+                SessionEvent::StreamStatus(status @ (StreamStatus::Gone | StreamStatus::NotBegun)),
             ) => {
-                let cause = RetryCause::Closed;
-                self.open(Phase::Reconnecting { cause })
+                self.waits = true;
+                self.described(status)
             }
-            (Phase::Ended | Phase::Upcoming, SessionEvent::StreamStatus(status)) => {
-                match status {
-                    StreamStatus::Gone => self.phase = Phase::Ended,
-                    StreamStatus::NotBegun => self.phase = Phase::Upcoming,
-                    _ => {}
-                }
-                vec![SessionEffect::SetTimer(
-                    self.retry.on_failed(now, jitter, 0),
-                )]
-            }
+            (phase, event) if phase.is_off_air() => self.wait_for_publisher(event, now, jitter),
             (Phase::Closed, SessionEvent::StreamStatus(StreamStatus::Available)) => {
                 self.wait(RetryCause::Closed, None, now, jitter)
             }
@@ -310,6 +309,7 @@ impl PlayerSession {
 
     fn open(&mut self, phase: Phase) -> Vec<SessionEffect> {
         self.phase = phase;
+        self.waits = false;
         vec![
             SessionEffect::Close,
             SessionEffect::Open,
@@ -326,6 +326,7 @@ impl PlayerSession {
     fn end(&mut self, phase: Phase, now: u64, jitter: f64) -> Vec<SessionEffect> {
         self.phase = phase;
         self.gone = 0;
+        self.waits = false;
         let delay = self.retry.on_failed(now, jitter, 0);
         vec![SessionEffect::Close, SessionEffect::SetTimer(delay)]
     }
@@ -345,7 +346,6 @@ impl PlayerSession {
                 }
             }
             OpenError::NotLive => self.end(Phase::Ended, now, jitter),
-            OpenError::NotBegun => self.end(Phase::Upcoming, now, jitter),
             OpenError::Refused(error) => self.stop_in(Phase::Failed(Failure::Refused(error))),
             OpenError::NotWeir => self.stop_in(Phase::Failed(Failure::NotWeir)),
             OpenError::Browser(error) => self.stop_in(Phase::Failed(Failure::Browser(error))),

@@ -120,7 +120,10 @@ async fn a_camera_over_a_screen_is_sent_as_a_second_track_and_viewers_move_and_h
     let offers = viewer.run(&format!("return {OFFERS}")).await;
     let offers = offers.as_array().expect("a list");
     assert!(
-        offers.len() == 1 || offers[1]["after"].as_f64() > Some(3_000.0),
+        offers[0]["name"]
+            .as_str()
+            .is_some_and(|name| name.ends_with("?wait=1"))
+            && (offers.len() == 1 || offers[1]["after"].as_f64() > Some(3_000.0)),
         "{offers:?}"
     );
 

@@ -65,10 +65,14 @@ async fn page_tells_the_state(browser: &TestBrowser, make: &str) {
     browser.run(&page).await;
     browser.shows("Playback starts here").await;
     screenshot(browser, make, "waiting").await;
+    let waits = "peers.at(-1)?.connectionState == 'connected' && document.querySelector('#player').dataset.state";
+    let connected = browser.until("a session waits", waits).await;
+    assert_eq!(connected, "upcoming");
 
     let publisher = Publisher::start(&server);
     video::starts(browser).await;
     plays(browser).await;
+    assert_eq!(browser.run("return peers.length").await, 1);
     let age = "/^live \\d/.test(document.querySelector('#live').innerText)";
     browser.until("its age is shown", age).await;
     screenshot(browser, make, "live").await;
@@ -92,8 +96,13 @@ async fn page_tells_the_state(browser: &TestBrowser, make: &str) {
     publisher.end();
     browser.shows("The stream has ended").await;
     screenshot(browser, make, "ended").await;
+    let waits = format!("peers.length > {before} && {waits}");
+    let connected = browser.until("another session waits", &waits).await;
+    assert_eq!(connected, "ended");
+    let before = browser.run("return peers.length").await;
     let _publisher = Publisher::start(&server);
     plays(browser).await;
+    assert_eq!(browser.run("return peers.length").await, before);
     server.stop().await;
 }
 

@@ -8,19 +8,19 @@ use super::Player;
 use crate::http::{self, HttpError};
 use crate::rtc::timer::{now_ms, sleep};
 use crate::state::route::encode;
-use crate::state::session::{OpenError, Phase, SessionEvent, StreamStatus};
+use crate::state::session::{Phase, SessionEvent, StreamStatus};
 
 /// The server says that a stream is interrupted after so much silence.
 const NOTICED_MS: u64 = 1_500;
 /// The viewers of a stream that begins do not connect all at once.
 const SPREAD_MS: f64 = 500.0;
 
-/// Why a session need not be opened.
-pub(super) fn not_live(info: &StreamInfo) -> Option<OpenError> {
+/// Whether there is something to watch.
+pub(super) fn status_of(info: &StreamInfo) -> StreamStatus {
     match info.state {
-        StreamState::Waiting { .. } => Some(OpenError::NotBegun),
-        StreamState::Ended { .. } => Some(OpenError::NotLive),
-        _ => None,
+        StreamState::Waiting { .. } => StreamStatus::NotBegun,
+        StreamState::Ended { .. } => StreamStatus::Gone,
+        _ => StreamStatus::Available,
     }
 }
 
@@ -30,7 +30,13 @@ impl Player {
         self.interrupted.get().is_some()
     }
 
-    /// The stream is live, as the list says: plays, if it was waited for.
+    /// A picture or sound is played.
+    pub(crate) fn on_shown(self) {
+        self.shown.set(true);
+        self.send(SessionEvent::Arrived);
+    }
+
+    /// The stream is live, as the list says: a session that does not wait for it yet is opened.
     pub(crate) fn on_live(self) {
         let waits = self.phase.with_untracked(Phase::is_off_air);
         if waits {
@@ -59,7 +65,9 @@ impl Player {
 
     /// Call once a second, with the bytes that have arrived in it.
     pub(super) fn follow_broadcast(self, arrived: Option<f64>) {
-        if self.still.get_untracked() || arrived == Some(0.0) {
+        if self.phase.with_untracked(Phase::is_off_air) {
+            // A session waits: pictures come by themselves.
+        } else if self.still.get_untracked() || arrived == Some(0.0) {
             self.clock.set(now_ms());
             self.query_stream();
         } else {
@@ -88,11 +96,7 @@ impl Player {
                 matches!(&found, Ok(info) if matches!(info.state, StreamState::Interrupted { .. }));
             self.set_interrupted(interrupted);
             let status = match found {
-                Ok(info) => match info.state {
-                    StreamState::Waiting { .. } => StreamStatus::NotBegun,
-                    StreamState::Ended { .. } => StreamStatus::Gone,
-                    _ => StreamStatus::Available,
-                },
+                Ok(info) => status_of(&info),
                 Err(HttpError::Status { status: 404, .. }) => StreamStatus::Gone,
                 Err(HttpError::Unreachable) => StreamStatus::Unreachable,
                 Err(_) => StreamStatus::Available,

@@ -16,32 +16,94 @@ fn a_close_by_the_server_ends_a_stream_that_is_gone() {
     assert_eq!(session.phase(), &Phase::Ended);
 }
 
+/// A session is opened in this phase.
+fn opens(effects: &[SessionEffect]) -> bool {
+    effects
+        == [
+            SessionEffect::Close,
+            SessionEffect::Open,
+            SessionEffect::SetTimer(CONNECT_TIMEOUT_MS),
+        ]
+}
+
 #[test]
-fn a_stream_that_has_ended_goes_on_when_it_is_back() {
-    let ask = [
-        SessionEffect::QueryStream,
-        SessionEffect::SetTimer(QUERY_TIMEOUT_MS),
-    ];
-    let status = SessionEvent::StreamStatus;
+fn a_session_waits_for_a_stream_that_has_ended_until_a_picture_comes() {
     let mut session = playing();
     session.step(SessionEvent::RemoteClosed, 10_000, 1.0);
-    let mut effects = session.step(status(StreamStatus::Gone), 10_000, 1.0);
-    assert_eq!(effects.remove(0), SessionEffect::Close);
-    for (answer, wait) in [
-        (StreamStatus::Gone, 1_000),
-        (StreamStatus::Unreachable, 2_000),
-        (StreamStatus::Gone, 4_000),
-    ] {
-        assert_eq!(effects, [SessionEffect::SetTimer(wait)]);
-        assert_eq!(session.step(SessionEvent::Timer, 20_000, 1.0), ask);
-        effects = session.step(status(answer), 20_000, 1.0);
-        assert_eq!(session.phase(), &Phase::Ended);
+    let effects = session.step(SessionEvent::StreamStatus(StreamStatus::Gone), 10_000, 1.0);
+    let closed = |wait| [SessionEffect::Close, SessionEffect::SetTimer(wait)];
+    assert_eq!(effects, closed(1_000));
+    assert!(opens(&session.step(SessionEvent::Timer, 11_000, 1.0)));
+    // It is lost, and opened again.
+    let lost = session.step(
+        SessionEvent::OpenFailed(OpenError::Unreachable),
+        11_010,
+        1.0,
+    );
+    assert_eq!(lost, closed(2_000));
+    assert!(opens(&session.step(SessionEvent::TryNow, 12_000, 1.0)));
+    session.step(SessionEvent::Described(StreamStatus::Gone), 12_010, 1.0);
+    assert_eq!(session.phase(), &Phase::Ended);
+    let connected = session.step(SessionEvent::Connected, 12_100, 1.0);
+    assert_eq!(connected, [SessionEffect::ClearTimer]);
+    assert_eq!(session.phase(), &Phase::Ended);
+    // The stream is live again: its pictures come.
+    let live = session.step(SessionEvent::TryNow, 90_000, 1.0);
+    assert_eq!(live, [SessionEffect::SetTimer(CONNECT_TIMEOUT_MS)]);
+    session.step(SessionEvent::Arrived, 90_100, 1.0);
+    assert_eq!(session.phase(), &Phase::Playing);
+}
+
+#[test]
+fn a_session_that_waits_is_opened_again_when_the_stream_is_live_and_nothing_is_shown() {
+    let mut session = waiting();
+    let live = session.step(SessionEvent::TryNow, 60_000, 0.0);
+    assert_eq!(live, [SessionEffect::SetTimer(CONNECT_TIMEOUT_MS)]);
+    assert!(opens(&session.step(SessionEvent::Timer, 70_000, 0.0)));
+}
+
+#[test]
+fn a_session_that_waits_is_opened_again_when_it_is_lost() {
+    for event in [SessionEvent::RemoteClosed, SessionEvent::IceFailed] {
+        let mut session = waiting();
+        let effects = session.step(event, 60_000, 0.0);
+        assert_eq!(effects[0], SessionEffect::Close);
+        assert_eq!(session.phase(), &Phase::Upcoming);
+        assert!(opens(&session.step(SessionEvent::Timer, 61_000, 0.0)));
+        // It began meanwhile.
+        session.step(
+            SessionEvent::Described(StreamStatus::Available),
+            61_010,
+            0.0,
+        );
+        let cause = RetryCause::Closed;
+        assert_eq!(session.phase(), &Phase::Reconnecting { cause });
+        session.step(SessionEvent::Connected, 61_100, 0.0);
+        assert_eq!(session.phase(), &Phase::Playing);
     }
-    assert_eq!(session.step(SessionEvent::TryNow, 21_000, 1.0), ask);
-    effects = session.step(status(StreamStatus::Available), 21_000, 1.0);
-    assert_eq!(effects[1], SessionEffect::Open);
-    let cause = RetryCause::Closed;
-    assert_eq!(session.phase(), &Phase::Reconnecting { cause });
+}
+
+#[test]
+fn a_publisher_whose_codec_the_browser_lacks_ends_the_wait_with_the_reason() {
+    let mut session = waiting();
+    session.step(SessionEvent::RemoteClosed, 60_000, 0.0);
+    session.step(SessionEvent::Timer, 61_000, 0.0);
+    session.step(
+        SessionEvent::OpenFailed(OpenError::Refused(no())),
+        61_100,
+        0.0,
+    );
+    assert_eq!(session.phase(), &Phase::Failed(Failure::Refused(no())));
+}
+
+/// Connected, before anybody publishes.
+fn waiting() -> PlayerSession {
+    let mut session = PlayerSession::default();
+    session.step(SessionEvent::Start, 0, 0.0);
+    session.step(SessionEvent::Described(StreamStatus::NotBegun), 10, 0.0);
+    session.step(SessionEvent::Connected, 100, 0.0);
+    assert_eq!(session.phase(), &Phase::Upcoming);
+    session
 }
 
 #[test]
@@ -59,30 +121,12 @@ fn the_user_ends_the_wait_for_a_stream_that_has_ended() {
 }
 
 #[test]
-fn a_stream_that_is_not_live_is_asked_for_until_it_is() {
-    let available = SessionEvent::StreamStatus(StreamStatus::Available);
-    let status = SessionEvent::StreamStatus;
-    for (mut session, error, phase) in [
-        (
-            PlayerSession::default(),
-            OpenError::NotBegun,
-            Phase::Upcoming,
-        ),
-        (PlayerSession::default(), OpenError::NotLive, Phase::Ended),
-        (lost(), OpenError::NotLive, Phase::Ended),
-    ] {
+fn a_refusal_of_a_stream_that_is_not_live_is_followed_by_a_session_that_waits() {
+    for mut session in [PlayerSession::default(), lost()] {
         session.step(SessionEvent::Start, 0, 0.0);
-        session.step(SessionEvent::OpenFailed(error), 10, 0.0);
-        assert_eq!(session.phase(), &phase);
-        session.step(status(StreamStatus::Unreachable), 20, 0.0);
-        assert_eq!(session.phase(), &phase);
-        // It was live for a short time.
-        session.step(status(StreamStatus::Gone), 20, 0.0);
+        session.step(SessionEvent::OpenFailed(OpenError::NotLive), 10, 0.0);
         assert_eq!(session.phase(), &Phase::Ended);
-        let effects = session.step(SessionEvent::Timer, 1_000, 0.0);
-        assert_eq!(effects[0], SessionEffect::QueryStream);
-        let effects = session.step(available.clone(), 1_010, 0.0);
-        assert_eq!(effects[1], SessionEffect::Open);
+        assert!(opens(&session.step(SessionEvent::Timer, 1_000, 0.0)));
     }
 }
 
