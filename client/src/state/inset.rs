@@ -43,7 +43,10 @@ impl InsetPlace {
     /// Moved by so many pixels, in a room of this size.
     pub fn dragged(self, by: (i32, i32), room: (i32, i32)) -> Self {
         let part = |pixels: i32, room: i32| match room {
-            1.. => (i64::from(pixels) * i64::from(MAX) / i64::from(room)) as i32,
+            1.. => {
+                let part = i64::from(pixels) * i64::from(MAX) / i64::from(room);
+                part.clamp(-i64::from(MAX), i64::from(MAX)) as i32
+            }
             _ => 0,
         };
         self.moved(part(by.0, room.0), part(by.1, room.1))

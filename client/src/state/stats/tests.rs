@@ -2,6 +2,7 @@ use super::*;
 
 fn sample(at: f64, bytes: f64, packets: f64, lost: f64, frames: f64) -> StatsSample {
     StatsSample {
+        inset_frames: None,
         at,
         video: Some(InboundStats {
             bytes: Some(bytes),
