@@ -9,7 +9,8 @@ use shared::api::Codec;
 pub(super) struct PictureOrder {
     /// The newest H.264 keyframe does not say.
     is_unknown: bool,
-    has_b_slices: bool,
+    /// In the pictures since the newest keyframe, and in those before it, back to the one before.
+    has_b_slices: [bool; 2],
 }
 
 impl PictureOrder {
@@ -18,15 +19,18 @@ impl PictureOrder {
         if unit.codec != Codec::H264 {
             return false;
         }
+        if unit.keyframe {
+            self.has_b_slices = [false, self.has_b_slices[0]];
+        }
         if let (true, Some(sps)) = (unit.keyframe, unit.sps) {
             self.is_unknown = sps.reorders.is_none();
             if let Some(reorders) = sps.reorders {
                 return reorders;
             }
         }
-        if self.is_unknown && !self.has_b_slices {
-            self.has_b_slices = has_b_slices(&unit.data);
+        if self.is_unknown && !self.has_b_slices[0] {
+            self.has_b_slices[0] = has_b_slices(&unit.data);
         }
-        self.is_unknown && self.has_b_slices
+        self.is_unknown && self.has_b_slices.contains(&true)
     }
 }

@@ -312,10 +312,12 @@ impl PublishedTracks {
         let mut offering = Offering {
             inset: inset.map(|inset| inset.described(&[])),
             video: main.map(|main| main.described(&encoded)),
-            encoded_from: main.map(|main| (main.offered.id, main.offered.codec)),
+            encoded_from: main
+                .filter(|_| !encoded.is_empty())
+                .map(|main| (main.offered.id, main.offered.codec)),
             ..Offering::default()
         };
-        let main = offering.encoded_from.map(|(id, _)| id);
+        let main = main.map(|main| main.offered.id);
         let (hidden, passed): (Vec<_>, Vec<_>) = ranked
             .into_iter()
             .partition(|track| !track.reasons.is_empty());

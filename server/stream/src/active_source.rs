@@ -115,7 +115,7 @@ impl ActiveSource {
     pub(super) fn start_encoder(&mut self, stream: &Arc<Stream>, track: TrackId) {
         self.encoders.request_track(track);
         if self.thread.is_none() {
-            let thread = live_encoder::start(stream, &self.log, &self.encoders);
+            let thread = live_encoder::start(stream, &self.log, &self.encoders, &self.control);
             let thread = thread.inspect_err(|error| {
                 tracing::error!(stream = stream.name, "no thread for its encoders: {error}");
             });

@@ -26,20 +26,25 @@ const POLL_INTERVAL: Duration = Duration::from_millis(4);
 const LATE: Duration = Duration::from_millis(100);
 /// And after this, decoding goes on at the newest keyframe.
 const MAX_LATENESS: Duration = Duration::from_secs(2);
+/// Between two keyframes that are asked of the publisher.
+const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two attempts to begin.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Starts the encoders of a stream. They run while `control` requests tracks; the thread ends with the log.
+/// Starts the encoders of a stream. They run while `control` requests tracks; the thread ends with the log. `publisher`: what asks for its keyframes.
 pub(super) fn start(
     stream: &Arc<Stream>,
     log: &Arc<SharedLog>,
     control: &Arc<Control>,
+    publisher: &Arc<Control>,
 ) -> io::Result<JoinHandle<()>> {
     let mut encoder = LiveEncoder {
         stream: Arc::downgrade(stream),
         appender: Appender::new(Arc::clone(log), Arc::downgrade(stream)),
         log: Arc::clone(log),
         control: Arc::clone(control),
+        publisher: Arc::clone(publisher),
+        asked: None,
         offering_version: 0,
         source: None,
         running: None,
@@ -53,6 +58,9 @@ struct LiveEncoder {
     log: Arc<SharedLog>,
     appender: Appender,
     control: Arc<Control>,
+    publisher: Arc<Control>,
+    /// When a keyframe was asked of the publisher.
+    asked: Option<Instant>,
     /// That `source` is of.
     offering_version: u32,
     /// The track that is decoded.
@@ -66,6 +74,8 @@ struct Running {
     reader: Reader,
     /// Of the run that is decoded.
     transcoder: Option<(RunId, LiveTranscoder)>,
+    /// The unit that was read last.
+    read: Option<Place>,
     /// The newest unit that was appended.
     newest: Option<Place>,
 }
@@ -112,6 +122,7 @@ impl LiveEncoder {
                 source,
                 reader: Reader::new(source.0, &*self.log),
                 transcoder: None,
+                read: None,
                 newest: before.and_then(|before| before.newest),
             },
         });
@@ -129,7 +140,13 @@ impl LiveEncoder {
                 transcoder.request_keyframe(*track);
             }
         }
+        let newest = self.log.newest(running.source.0);
         let Some(unit) = running.reader.read(&*self.log, now) else {
+            // There are pictures, and all of them follow on one that has not been decoded.
+            if newest > running.read {
+                self.ask_for_keyframe(now);
+                return Some(POLL_INTERVAL);
+            }
             let live = self.log.live(now);
             if let Some((run, transcoder)) = &mut running.transcoder
                 && *run == live.run
@@ -140,6 +157,7 @@ impl LiveEncoder {
             return Some(POLL_INTERVAL);
         };
         let place = unit.place();
+        running.read = Some(place);
         if !running.decodes(place.run) {
             match running.begin(&unit) {
                 Ok(Some(mut transcoder)) => {
@@ -155,11 +173,11 @@ impl LiveEncoder {
         }
         let (_, transcoder) = running.transcoder.as_mut()?;
         let lateness = now.saturating_duration_since(unit.unit().appended);
-        if lateness > MAX_LATENESS && running.reader.skip_to_newest_keyframe(&*self.log, &unit) {
+        let is_behind = lateness > MAX_LATENESS;
+        if is_behind && running.reader.skip_to_newest_keyframe(&*self.log, &unit) {
             transcoder.skip();
             return None;
         }
-        let newest = self.log.newest(running.source.0);
         let transcoded = transcoder.push(
             LivePicture {
                 data: unit.unit().payloads.unit(),
@@ -169,7 +187,19 @@ impl LiveEncoder {
             now,
         );
         self.append(place.run, transcoded);
+        if is_behind {
+            self.ask_for_keyframe(now);
+        }
         None
+    }
+
+    /// Decoding goes on with it: the one before is too old, or no longer in the log.
+    fn ask_for_keyframe(&mut self, now: Instant) {
+        let is_early = |asked| now.saturating_duration_since(asked) < REQUEST_INTERVAL;
+        if let Some((track, _)) = self.source.filter(|_| !self.asked.is_some_and(is_early)) {
+            self.asked = Some(now);
+            self.publisher.request_keyframe(track);
+        }
     }
 
     fn append(&mut self, run: RunId, transcoded: Transcoded) {

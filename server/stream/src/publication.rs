@@ -208,6 +208,7 @@ impl Stream {
             }
             if !has_begun && status.viewers > 0 {
                 source.control.stop();
+                source.encoders.stop();
                 let log = Arc::clone(&source.log);
                 status.awaited = Some(ActiveSource::published(log, Arc::default()));
                 None

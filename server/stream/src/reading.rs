@@ -167,8 +167,7 @@ impl Stream {
         let may_wait = self.input().is_none();
         let offered = wanted.iter().map(|WantedTrack { track, codecs }| {
             let offered = offering.track(track.id);
-            let offered =
-                offered.or_else(|| replacement(&offering, track.kind(), track.id, codecs));
+            let offered = offered.or_else(|| replacement(&offering, track, track.id, codecs));
             let waits = may_wait && (track.inset || !offering.has(track.kind()));
             offered.or(waits.then_some(track)).cloned()
         });
@@ -212,8 +211,7 @@ impl Stream {
         }
         // What was passed through may be encoded from now on.
         for track in &offering.tracks {
-            let place = self
-                .runs_encoder(track)
+            let place = (self.runs_encoder(track) && status.renditions.has(track.id))
                 .then(|| self.encoders.of(self, track.id));
             status.renditions.set_place(track.id, place);
         }

@@ -35,6 +35,11 @@ impl Renditions {
         is_new
     }
 
+    /// The track is sent to viewers, or was of late.
+    pub(super) fn has(&self, track: TrackId) -> bool {
+        self.0.contains_key(&track)
+    }
+
     /// The track keeps the place of its encoder for as long as it is here; `None`: it has no encoder.
     pub(super) fn set_place(&mut self, track: TrackId, place: Option<Arc<EncoderPlace>>) {
         if let Some(rendition) = self.0.get_mut(&track) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use media::live::is_encoded_live;
 use media::source::Input;
-use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
+use media::track::{OfferedTrack, Offering, TrackId};
 use shared::api::{Codec, ViewerLimit};
 use timeline::retention::Retention;
 use tokio::sync::Semaphore;
@@ -295,7 +295,7 @@ impl Stream {
         codecs: &[Codec],
     ) -> Option<OfferedTrack> {
         let offering = self.known_offering()?;
-        let to = replacement(&offering, from.kind(), gone, codecs)?.clone();
+        let to = replacement(&offering, from, gone, codecs)?.clone();
         let _place = self.place_of(&to).ok()?;
         self.move_viewer(from, &to);
         Some(to)
@@ -345,6 +345,7 @@ impl Stream {
         let mut status = lock(&self.status);
         status.removed = true;
         if let Some(awaited) = status.awaited.take() {
+            awaited.encoders.stop();
             awaited.log.finish();
         }
     }
@@ -361,13 +362,17 @@ impl Stream {
     }
 }
 
-/// The track that takes the place of one that is not offered any more.
+/// The track that takes the place of one (`from`) that is not offered any more.
 pub(super) fn replacement<'a>(
     offering: &'a Offering,
-    kind: TrackKind,
+    from: &OfferedTrack,
     gone: TrackId,
     codecs: &[Codec],
 ) -> Option<&'a OfferedTrack> {
-    let mut tracks = offering.of(kind);
-    tracks.find(|track| track.id != gone && !track.single_nal && codecs.contains(&track.codec))
+    // What was negotiated as single NAL units stays so.
+    let mode = |codec| codec == Codec::H264 && from.codec == codec && from.single_nal;
+    let mut tracks = offering.of(from.kind());
+    tracks.find(|track| {
+        track.id != gone && track.single_nal == mode(track.codec) && codecs.contains(&track.codec)
+    })
 }

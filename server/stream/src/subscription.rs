@@ -103,7 +103,8 @@ impl Subscription {
         let (Some(track), Some(codecs)) = (track, codecs) else {
             return false;
         };
-        track.encoded && self.stream.passes_one_of(codecs)
+        // Publishers' H.264 is not in single NAL units.
+        track.encoded && !track.single_nal && self.stream.passes_one_of(codecs)
     }
 
     /// Follows another track, which the stream offers in place of one that it has withdrawn (`gone`). `None`: it offers none that the viewer takes.
