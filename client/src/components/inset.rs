@@ -55,6 +55,10 @@ fn picture(player: Player, place: RwSignal<InsetPlace>) -> AnyView {
     // From where the pointer took it.
     let taken = StoredValue::new(None::<(i32, i32, InsetPlace)>);
     let take = move |event: PointerEvent| {
+        // Others open menus, which keep the release to themselves.
+        if event.button() != 0 {
+            return;
+        }
         if let Some(frame) = frame.get_untracked() {
             // Without capture it stops at the edge of the picture.
             let _ = frame.set_pointer_capture(event.pointer_id());
@@ -83,7 +87,10 @@ fn picture(player: Player, place: RwSignal<InsetPlace>) -> AnyView {
     };
     let release = move |_: PointerEvent| taken.set_value(None);
     let on_key = move |event: KeyboardEvent| {
-        if let Some(moved) = place.get_untracked().on_key(&event.key()) {
+        // With these the browser goes back, for example.
+        let is_shortcut = event.alt_key() || event.ctrl_key() || event.meta_key();
+        let moved = place.get_untracked().on_key(&event.key());
+        if let Some(moved) = moved.filter(|_| !is_shortcut) {
             // They change the volume elsewhere, and scroll the page.
             event.stop_propagation();
             event.prevent_default();

@@ -25,10 +25,11 @@ pub(crate) fn use_alerts(room: RoomHandle, attended: RwSignal<bool>, name: &str)
     let (name, tag) = (name.to_owned(), format!("weir {name}"));
     let alerts = RefCell::new(room.conversation.with_untracked(Alerts::new));
     let sounded_at = Cell::new(None::<u64>);
-    // A click leads to this tab.
-    let to_front = StoredValue::new_local(Closure::<dyn FnMut()>::new(|| {
+    // A click leads to this tab, also when the room has been left meanwhile.
+    let to_front = Closure::<dyn FnMut()>::new(|| {
         let _ = window().focus();
-    }));
+    });
+    let to_front = to_front.into_js_value();
     effect(move || {
         let own = settings.with_untracked(|settings| settings.name.clone());
         let alert = room.conversation.with(|conversation| {
@@ -49,7 +50,7 @@ pub(crate) fn use_alerts(room: RoomHandle, attended: RwSignal<bool>, name: &str)
             };
             let shown = show(&title, &alert, &tag, text.unread_count);
             if let Some(shown) = shown {
-                to_front.with_value(|to_front| set(&shown, "onclick", to_front.as_ref()));
+                set(&shown, "onclick", &to_front);
             }
         }
         let now = now_ms();

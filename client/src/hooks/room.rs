@@ -155,7 +155,11 @@ impl RoomHandle {
         self.with(|client| client.typing(on));
     }
 
+    /// Nothing, for a person who is not in the room: the conversation that is continued later does not have it.
     pub(crate) fn offer_files(self, files: Vec<web_sys::File>) {
+        if !self.join_state.with_untracked(JoinState::is_in) {
+            return;
+        }
         self.with(|client| client.offer_files(files));
     }
 

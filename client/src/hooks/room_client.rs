@@ -55,6 +55,8 @@ pub(crate) struct RoomClient {
     typing_peers: RefCell<Vec<(PeerId, u64)>>,
     files: Rc<Files>,
     saving: RefCell<Option<Timer>>,
+    /// The last attempt to save the conversation failed.
+    unsaved: Cell<bool>,
     /// When the page was last told of a change of the conversation.
     shown_at: Cell<f64>,
     showing: RefCell<Option<Timer>>,
@@ -87,6 +89,7 @@ impl RoomClient {
             typing_peers: RefCell::default(),
             files: Files::new(room, me.clone()),
             saving: RefCell::default(),
+            unsaved: Cell::default(),
             shown_at: Cell::default(),
             showing: RefCell::default(),
         });
@@ -213,8 +216,8 @@ impl RoomClient {
         if !self.identity.is_held() {
             return;
         }
-        self.room
-            .conversation
-            .try_with_untracked(|conversation| self.storage.save(conversation));
+        let conversation = self.room.conversation;
+        let saved = conversation.try_with_untracked(|conversation| self.storage.save(conversation));
+        self.unsaved.set(saved == Some(false));
     }
 }

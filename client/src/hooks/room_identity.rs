@@ -24,7 +24,7 @@ use crate::rtc::timer::sleep;
 use crate::state::stored_name::stored_as;
 
 /// How often a claim is tried while the holder has not answered, and the wait between: the lock of a page that is loaded again ends a little later.
-const ATTEMPTS: u32 = 6;
+const ATTEMPTS: u32 = 10;
 const ATTEMPT_MS: i32 = 100;
 
 /// Messages between the tabs.
@@ -85,7 +85,7 @@ impl RoomIdentity {
         identity
     }
 
-    /// `act` is called when another tab takes the room: what is not saved yet has to be, before it returns.
+    /// `act` is called when another tab takes the room: what is not saved yet has to be, before it returns, while this tab still holds the room.
     pub(crate) fn set_on_taken(&self, act: Box<dyn Fn()>) {
         self.on_taken.replace(Some(act));
     }
@@ -186,6 +186,8 @@ impl RoomIdentity {
                 if let Some(identity) =
                     identity.filter(|me| me.claims.get() == claim && me.held.get())
                 {
+                    // What the other tab has saved since is newer.
+                    identity.held.set(false);
                     identity.give_up();
                 }
             });
@@ -197,6 +199,7 @@ impl RoomIdentity {
         match text.as_str() {
             WHO if self.held.get() => self.post(HERE),
             TAKE if self.held.get() => {
+                // While it is held: what is not saved yet is.
                 self.give_up();
                 self.post(GIVEN);
             }
@@ -207,7 +210,7 @@ impl RoomIdentity {
 
     /// Another tab has the room.
     fn give_up(&self) {
-        if let (true, Some(on_taken)) = (self.held.get(), &*self.on_taken.borrow()) {
+        if let Some(on_taken) = &*self.on_taken.borrow() {
             on_taken();
         }
         self.release();

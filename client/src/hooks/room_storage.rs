@@ -44,11 +44,13 @@ impl RoomStorage {
         }
     }
 
-    /// When the storage is full, the previous conversation stays.
-    pub(crate) fn save(&self, conversation: &Conversation) {
-        if let (Some(storage), Ok(text)) = (&self.storage, serde_json::to_string(conversation)) {
-            let _ = storage.set_item(&self.conversation, &text);
-        }
+    /// False: the storage is denied, or full, and the previous conversation stays.
+    pub(crate) fn save(&self, conversation: &Conversation) -> bool {
+        let text = serde_json::to_string(conversation);
+        let (Some(storage), Ok(text)) = (&self.storage, text) else {
+            return false;
+        };
+        storage.set_item(&self.conversation, &text).is_ok()
     }
 }
 

@@ -107,6 +107,10 @@ impl JoinMachine {
     /// `jitter`: 0.0 to 1.0, at random.
     pub fn step(&mut self, event: JoinEvent, now: u64, jitter: f64) -> Vec<JoinEffect> {
         match event {
+            // The answer to the claim decides.
+            JoinEvent::Join | JoinEvent::ContinueHere if self.state == JoinState::Claiming => {
+                Vec::new()
+            }
             JoinEvent::Join | JoinEvent::ContinueHere => {
                 self.retry.reset();
                 if self.claimed {

@@ -32,7 +32,7 @@ async fn shown(browser: &TestBrowser, count: usize) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_elsewhere_is_told_of_messages_as_she_has_chosen() {
+async fn a_person_who_is_elsewhere_is_told_of_messages_as_chosen() {
     let server = server().await;
     let [ann, lin] = ann_and_lin(&server, "alerts").await;
     ann.run(NOTE).await;
@@ -72,7 +72,7 @@ async fn who_is_elsewhere_is_told_of_messages_as_she_has_chosen() {
         json!([
             ["Lin, in alerts", "annual figures", "weir alerts"],
             [
-                "Lin names you in alerts",
+                "Lin mentions you in alerts",
                 "and you, ann?\n2 unread",
                 "weir alerts"
             ],

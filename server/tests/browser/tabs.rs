@@ -1,5 +1,8 @@
 //! A person in a room who loads the page again, closes it, or opens it a second time in the same browser.
 
+use std::time::{Duration, Instant};
+
+use shared::signaling::RELOAD_S;
 use testkit::browser::TestBrowser;
 use testkit::{TestServer, dist};
 
@@ -86,16 +89,21 @@ async fn a_reload_is_not_seen_and_a_closed_page_has_left() {
         connected_to(&browser, "Ann").await;
         send_message(&browser, &format!("I am {name}")).await;
         receives(&watcher, &format!("I am {name}")).await;
+        let mut slowest = Duration::ZERO;
+        let began = Instant::now();
         browser.reload().await;
         link_is(&browser, "joined").await;
+        slowest = slowest.max(began.elapsed());
         connected_to(&watcher, name).await;
         // The same link in a tab of its own, once the first is closed: nobody has that name but oneself.
         let second = browser.open_window().await;
         browser.switch_to(&first).await;
+        let began = Instant::now();
         browser.close_window().await;
         browser.switch_to(&second).await;
         visit(&browser, &server.url, "demo").await;
         link_is(&browser, "joined").await;
+        slowest = slowest.max(began.elapsed());
         assert_eq!(messages(&browser).await, [format!("*I am {name}")]);
         connected_to(&watcher, name).await;
         browser.open("about:blank").await;
@@ -107,7 +115,12 @@ async fn a_reload_is_not_seen_and_a_closed_page_has_left() {
             .iter()
             .filter(|text| of(text))
             .collect();
-        assert_eq!(own.len(), 2, "joined and left once: {all}");
+        // A machine that takes longer than the server waits shows more.
+        let is_late = slowest > Duration::from_secs(RELOAD_S - 1);
+        assert!(
+            own.len() == 2 || is_late && own.len() > 2,
+            "joined and left once: {all}, the slowest return after {slowest:?}"
+        );
     }
 }
 

@@ -37,7 +37,7 @@ impl RoomClient {
         }
     }
 
-    /// A refusal. That of a new name is no reason to lose the place.
+    /// A refusal. After that of a new name the person is in the room as before.
     pub(super) fn on_refused(&self, code: ErrorCode, message: String) {
         if !matches!(code, ErrorCode::BadName | ErrorCode::NameTaken) {
             self.save_name();
@@ -48,6 +48,8 @@ impl RoomClient {
             let wanted = self.room.wanted_name.try_update(Option::take);
             if let Some(name) = wanted.flatten() {
                 let _ = self.room.refused_name.try_set(Some((code, name)));
+                // Its end is not that of the place, which the socket before it has.
+                drop(self.socket.take());
                 return self.step(JoinEvent::Join);
             }
         }
@@ -114,7 +116,7 @@ impl RoomClient {
         spawn_local(async move {
             let claimed = identity.claim(take).await;
             let Some(client) = me.upgrade() else { return };
-            if claimed {
+            if claimed && !client.unsaved.get() {
                 // Another tab may have added to it.
                 let saved = client.storage.load();
                 let _ = client.room.conversation.try_set(saved);

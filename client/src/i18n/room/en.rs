@@ -166,5 +166,5 @@ pub const TEXT: Room = Room {
     notify_badge: "Show the number of unread messages on the icon of the installed page",
     badge_missing: "This browser shows no number on an icon. The number is in the title of the tab.",
     message_in: |name, room| format!("{name}, in {room}"),
-    mentioned_in: |name, room| format!("{name} names you in {room}"),
+    mentioned_in: |name, room| format!("{name} mentions you in {room}"),
 };
