@@ -42,6 +42,8 @@ pub(crate) struct RoomIdentity {
     channel: Option<JsValue>,
     listener: RefCell<Option<Listener>>,
     held: Cell<bool>,
+    /// Stands in the storage, under the name, while this tab is the last that has claimed the room. A tab that was suspended and has no lock finds out by it.
+    token: String,
     /// Counts claims: the end of an earlier one's lock means nothing.
     claims: Cell<u32>,
     /// Ends the lock.
@@ -66,6 +68,7 @@ impl RoomIdentity {
             channel,
             listener: RefCell::default(),
             held: Cell::default(),
+            token: js_sys::Math::random().to_bits().to_string(),
             claims: Cell::default(),
             release: RefCell::default(),
             answer: RefCell::default(),
@@ -100,7 +103,12 @@ impl RoomIdentity {
 
     /// This tab is the one that is in the room.
     pub(crate) fn is_held(&self) -> bool {
-        self.held.get()
+        self.held.get() && self.is_last()
+    }
+
+    fn is_last(&self) -> bool {
+        let saved = storage().and_then(|storage| storage.get_item(&self.name).ok().flatten());
+        saved.is_none_or(|token| token == self.token)
     }
 
     /// Whether this tab has the room from now on. `take`: also if another one is in it.
@@ -142,12 +150,18 @@ impl RoomIdentity {
     fn on_claimed(&self, claim: u32) -> bool {
         let current = self.claims.get() == claim;
         self.held.set(current);
+        if let (true, Some(storage)) = (current, storage()) {
+            let _ = storage.set_item(&self.name, &self.token);
+        }
         current
     }
 
     /// Gives the room up, so that another tab can have it.
     pub(crate) fn release(&self) {
         self.claims.set(self.claims.get().wrapping_add(1));
+        if let (true, Some(storage)) = (self.is_held(), storage()) {
+            let _ = storage.remove_item(&self.name);
+        }
         self.held.set(false);
         if let Some(release) = self.release.take() {
             let _ = release.call0(&JsValue::UNDEFINED);
