@@ -167,14 +167,14 @@ impl Stream {
         }
     }
 
-    /// The best track like this one that its publisher sends now, or that is encoded of it.
+    /// The best track like this one that is offered now: sent by the publisher, or, in place of an encoded one, encoded.
     pub(super) fn best_layer(&self, of: &OfferedTrack) -> Option<TrackId> {
         self.published_state()?;
         let offering = self.known_offering()?;
-        let best = match of.inset {
-            true => offering.inset_with_codec(of.codec),
-            false => offering.rendition(of.codec, of.single_nal),
-        };
+        // A viewer that waited for H.264 gets the VP8 of a publisher, if it takes that, before H.264 that is encoded of it.
+        let kind = |track: &OfferedTrack| (track.codec, track.single_nal, track.encoded);
+        let mut tracks = offering.of(of.kind());
+        let best = tracks.find(|track| kind(track) == kind(of));
         best.map(|track| track.id)
     }
 

@@ -50,7 +50,8 @@ async fn viewers_who_wait_see_the_first_keyframe_of_whatever_codec() {
         for viewer in &viewers {
             has(viewer, 50).await;
             let pictures = viewer.recorded();
-            assert!(pictures[0].is_keyframe() && pictures[0].codec == codec);
+            let first = (pictures[0].codec, pictures[0].is_keyframe());
+            assert_eq!(first, (codec, true));
             assert_eq!(decode(&pictures), pictures.len());
             let (began, shown) = (publisher.began(), viewer.received().picture_at);
             let taken = shown
