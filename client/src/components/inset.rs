@@ -8,6 +8,7 @@ use super::reactive::{no_view, reactive_text, reactive_view};
 use crate::hooks::derived::effect;
 use crate::hooks::language::use_language;
 use crate::hooks::player::Player;
+use crate::hooks::server_storage::session_storage;
 use crate::state::inset::InsetPlace;
 
 /// Name in the storage of the tab.
@@ -15,8 +16,7 @@ const PLACE: &str = "weir-inset";
 
 /// Where it was in this tab.
 pub(super) fn use_place() -> RwSignal<InsetPlace> {
-    let storage = || window().session_storage().ok().flatten();
-    let saved = storage().and_then(|storage| storage.get_item(PLACE).ok().flatten());
+    let saved = session_storage().and_then(|storage| storage.get_item(PLACE).ok().flatten());
     let place = RwSignal::new(
         saved
             .and_then(|saved| InsetPlace::parse(&saved))
@@ -24,7 +24,7 @@ pub(super) fn use_place() -> RwSignal<InsetPlace> {
     );
     effect(move || {
         let text = place.get().save();
-        if let Some(storage) = storage() {
+        if let Some(storage) = session_storage() {
             // A browser that saves nothing shows it in its corner after a reload.
             let _ = storage.set_item(PLACE, &text);
         }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::publish_stage::{capture_button, turn_on};
 use super::reactive::{no_view, reactive_text, reactive_view};
+use super::switch::switch;
 use crate::hooks::derived::memo;
 use crate::hooks::language::Language;
 use crate::hooks::publisher::Publisher;
@@ -102,14 +103,15 @@ fn source_choice(
 /// The camera over the screen.
 fn inset_choice(publisher: Publisher, language: Language) -> AnyView {
     let chosen = move || publisher.choice.with(|choice| choice.with_camera);
-    let choose = move |event: web_sys::Event| publisher.choose_inset(event_target_checked(&event));
-    view! {
-        <label class="choice">
-            <input type="checkbox" id="with-camera" prop:checked=chosen on:change=choose />
-            <span>{reactive_text(move || language.publish().with_camera.to_owned())}</span>
-        </label>
-    }
-    .into_any()
+    let choose = move |on| publisher.choose_inset(on);
+    let label = reactive_text(move || language.publish().with_camera.to_owned()).into_any();
+    switch(
+        "with-camera",
+        true,
+        Box::new(chosen),
+        Box::new(choose),
+        label,
+    )
 }
 
 /// A list of choices. `chosen` and `choose` take the value of an option.

@@ -1,5 +1,6 @@
 //! A screen with a camera as its inset: two tracks from the page to publish from, and two pictures on the watch page.
 
+use testkit::TestServer;
 use testkit::browser::{Appearance, TestBrowser};
 
 use crate::accessibility::violations;
@@ -22,6 +23,19 @@ async fn previews_both(publisher: &TestBrowser) {
 async fn shows_inset(viewer: &TestBrowser) {
     let shown = "document.querySelector('#inset video')?.videoWidth > 0 && !document.querySelector('#inset video').paused";
     viewer.until("the inset is shown", shown).await;
+}
+
+/// A browser that sends screen and camera, and one that shows both.
+async fn publisher_and_viewer(server: &TestServer) -> [TestBrowser; 2] {
+    let publisher = TestBrowser::shared_chromium_with_camera().await;
+    open(&publisher, server, KEY).await;
+    previews_both(&publisher).await;
+    publisher.click("#go-live").await;
+    is(&publisher, "live|weak").await;
+    let viewer = publisher.and_chromium().await;
+    watches(&viewer, server).await;
+    shows_inset(&viewer).await;
+    [publisher, viewer]
 }
 
 async fn shows_no_inset(viewer: &TestBrowser) {
@@ -73,14 +87,7 @@ async fn press(viewer: &TestBrowser, key: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_over_a_screen_is_sent_as_a_second_track_and_viewers_move_and_hide_it() {
     let server = server().await;
-    let publisher = TestBrowser::shared_chromium_with_camera().await;
-    open(&publisher, &server, KEY).await;
-    previews_both(&publisher).await;
-    publisher.click("#go-live").await;
-    is(&publisher, "live|weak").await;
-    let viewer = publisher.and_chromium().await;
-    watches(&viewer, &server).await;
-    shows_inset(&viewer).await;
+    let [publisher, viewer] = publisher_and_viewer(&server).await;
     let differ = "document.querySelector('#inset video').videoWidth != document.querySelector('#video').videoWidth";
     viewer.until("they are two pictures", differ).await;
     viewer.screenshot("watch-inset").await;
@@ -150,14 +157,7 @@ async fn a_camera_over_a_screen_is_sent_as_a_second_track_and_viewers_move_and_h
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_is_turned_off_and_on_while_the_screen_goes_on_and_viewers_stay() {
     let server = server().await;
-    let publisher = TestBrowser::shared_chromium_with_camera().await;
-    open(&publisher, &server, KEY).await;
-    previews_both(&publisher).await;
-    publisher.click("#go-live").await;
-    is(&publisher, "live|weak").await;
-    let viewer = publisher.and_chromium().await;
-    watches(&viewer, &server).await;
-    shows_inset(&viewer).await;
+    let [publisher, viewer] = publisher_and_viewer(&server).await;
     let screen = "document.querySelector('#stage video').srcObject.getVideoTracks()[0].id";
     let before = publisher.run(&format!("return {screen}")).await;
     publisher.click("#with-camera").await;
