@@ -4,13 +4,19 @@
 //! |---|---|
 //! | [`rng`] | a pseudo-random number generator |
 //! | [`process`] | the measured server as a process |
+//! | [`figure`] | a figure beside its target |
 //! | [`fanout`] | `bench fanout`: the cost of thousands of viewers, compared with this machine's limit; `bench soak` |
 //! | [`files`] | `bench files`: a file between two browsers, and between two terminals |
+//! | [`latency`] | `bench latency`: from a drawn clock to its picture in a browser |
+//! | [`live`] | `bench live`: costs and speed of published streams |
 //! | [`page`] | `bench page`: the first paint and the first picture of the page, and its size |
 //! | [`rooms`] | `bench rooms`: relay time, memory, leaks |
 
 mod fanout;
+mod figure;
 mod files;
+mod latency;
+mod live;
 mod page;
 mod process;
 mod rng;
@@ -34,6 +40,10 @@ enum Bench {
     Fanout(fanout::Fanout),
     /// Whether memory, files or lateness grow while viewers join and leave for minutes.
     Soak(fanout::soak::Soak),
+    /// From a clock that is drawn in Chromium to its picture, through the server and without one.
+    Latency(latency::LatencyBench),
+    /// What a published stream costs and how fast it is, each figure with its target.
+    Live(live::Live),
     /// Relay time and memory with a thousand sockets in rooms, and leaks.
     Rooms(rooms::RoomsBench),
     /// Throughput of a file between two peers of a room.
@@ -49,6 +59,8 @@ fn main() -> anyhow::Result<()> {
         Bench::Soak(soak) => soak.run(),
         Bench::Rooms(rooms) => rooms.run(),
         Bench::Files(files) => files.run(),
+        Bench::Latency(latency) => latency.run(),
+        Bench::Live(live) => live.run(),
         Bench::Page(page) => page.run(),
     }
 }

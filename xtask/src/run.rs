@@ -106,7 +106,7 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
         return job::run(steps).map(drop);
     }
     // A bench starts the server itself; some need browsers and the bundle.
-    let with_browsers = ["files", "page"].contains(&args[0].as_str());
+    let with_browsers = ["files", "latency", "page"].contains(&args[0].as_str());
     let scope = if with_browsers {
         Scope::Test
     } else {

@@ -14,7 +14,7 @@ pub(super) fn rtx_payload_types(sdp: &str) -> BTreeSet<u8> {
 }
 
 /// The answer without candidates that a socket on `address` cannot reach: a host has many, and each costs checks.
-pub(super) fn reachable(sdp: &str, address: IpAddr) -> String {
+pub(crate) fn reachable(sdp: &str, address: IpAddr) -> String {
     let candidate = |line: &str| -> Option<IpAddr> {
         line.strip_prefix("a=candidate:")?
             .split(' ')

@@ -102,6 +102,7 @@ mod tests {
             fingerprint: if n == 6 { 2 } else { n as u64 },
             time: n * 40_000,
             payloads: vec![1],
+            data: Vec::new(),
         };
         UnitCheck::new(Rc::new(SourceTrack::new(
             (0..10).map(unit).collect(),

@@ -20,24 +20,24 @@
 //! | [`table`] | measurements as text |
 //! | [`soak`], [`encoded_soak`] | `bench soak`, and `bench soak --encoded` |
 
-mod answer;
+pub(crate) mod answer;
 mod check;
-mod cores;
+pub(crate) mod cores;
 mod encoded_soak;
 mod filter;
 mod lateness;
-mod limit;
-mod metrics;
+pub(crate) mod limit;
+pub(crate) mod metrics;
 mod probe_report;
 mod row;
 pub(crate) mod soak;
 mod socket_drops;
-mod source;
+pub(crate) mod source;
 mod table;
 mod target;
-mod viewer;
-mod viewer_handle;
-mod viewer_pool;
+pub(crate) mod viewer;
+pub(crate) mod viewer_handle;
+pub(crate) mod viewer_pool;
 
 use std::path::Path;
 use std::time::Duration;
@@ -49,7 +49,7 @@ use tokio::task::LocalSet;
 use crate::process::raise_file_limit;
 use cores::Cores;
 use row::{Plan, Row};
-use source::TestVideo;
+use source::{FANOUT, TestVideo};
 use target::Target;
 
 /// The server runs on one core, all viewers on another. Every viewer answers as a browser does, but the kernel drops the
@@ -96,7 +96,7 @@ pub(crate) struct Fanout {
 }
 
 /// Folder of the video.
-fn folder() -> std::path::PathBuf {
+pub(crate) fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench")
 }
 
@@ -104,7 +104,7 @@ impl Fanout {
     pub(crate) fn run(self) -> Result<()> {
         let most = self.viewers.iter().max().copied().unwrap_or(0) + self.storm;
         raise_file_limit(most as u64 * 2 + 500)?;
-        let source = TestVideo::make(&folder())?;
+        let source = TestVideo::make(&folder(), FANOUT)?;
         let cores = Cores::choose()?;
         println!(
             "720p30 and audio, {:.2} Mbit/s in {:.0} packets per second; server on core {}, viewers on core {}",

@@ -10,7 +10,7 @@ use tokio::time::{interval, sleep};
 use super::cores::Cores;
 use super::encoded_soak;
 use super::lateness::bound;
-use super::source::TestVideo;
+use super::source::{FANOUT, TestVideo};
 use super::target::Target;
 use super::viewer::ViewerKind;
 use super::viewer_pool::ViewerPool;
@@ -53,7 +53,7 @@ struct Minute {
 impl Soak {
     pub(crate) fn run(self) -> Result<()> {
         raise_file_limit(self.viewers as u64 * 2 + 500)?;
-        let source = TestVideo::make(&super::folder())?;
+        let source = TestVideo::make(&super::folder(), FANOUT)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

@@ -9,11 +9,26 @@ use std::rc::Rc;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-/// Length in seconds; then it repeats.
-const SECONDS: &str = "20";
-/// 720p30 without B-frames, so that any server can pass it through; a keyframe every 2 s. The result has 2.5 Mbit/s,
+/// What is encoded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recipe {
+    /// Name of the file.
+    pub(crate) file: &'static str,
+    /// Length in seconds; then it repeats.
+    pub(crate) seconds: u32,
+    /// Frames from one keyframe to the next, of 30 a second.
+    pub(crate) gop: u32,
+}
+
+/// A keyframe every 2 s.
+pub(crate) const FANOUT: Recipe = Recipe {
+    file: "fanout.mp4",
+    seconds: 20,
+    gop: 60,
+};
+/// 720p30 without B-frames, so that any server can pass it through. The result has 2.5 Mbit/s,
 /// as the small buffer limits the rate. It also keeps a keyframe within some 60 packets, and with the frames that
-/// follow meanwhile within the 100 packets for which str0m sends NACKs.
+/// follow meanwhile within the 100 packets for which str0m sends NACKs. Parameter sets are repeated for those who publish it.
 const VIDEO_ENCODING: &[&str] = &[
     "-vf",
     "fps=30,format=yuv420p",
@@ -23,10 +38,8 @@ const VIDEO_ENCODING: &[&str] = &[
     "veryfast",
     "-profile:v",
     "baseline",
-    "-g",
-    "60",
-    "-keyint_min",
-    "60",
+    "-x264-params",
+    "repeat-headers=1",
     "-sc_threshold",
     "0",
     "-b:v",
@@ -73,12 +86,14 @@ pub(crate) struct SourceUnit {
     pub(crate) time: i64,
     /// Bytes of each RTP payload of the unit.
     pub(crate) payloads: Vec<usize>,
+    /// Video in Annex B.
+    pub(crate) data: Vec<u8>,
 }
 
 impl TestVideo {
     /// Encodes the file into `folder` unless it exists.
-    pub(crate) fn make(folder: &Path) -> Result<Self> {
-        let path = folder.join("fanout.mp4");
+    pub(crate) fn make(folder: &Path, recipe: Recipe) -> Result<Self> {
+        let path = folder.join(recipe.file);
         if !path.is_file() {
             std::fs::create_dir_all(folder)?;
             let clip =
@@ -86,9 +101,11 @@ impl TestVideo {
             let unfinished = folder.join("unfinished.mp4");
             let mut ffmpeg = Command::new("ffmpeg");
             ffmpeg.args(["-v", "error", "-y", "-stream_loop", "-1", "-i"]);
-            ffmpeg.arg(clip).args(["-t", SECONDS]);
+            let (seconds, gop) = (recipe.seconds.to_string(), recipe.gop.to_string());
+            ffmpeg.arg(clip).args(["-t", &seconds]);
             ffmpeg
                 .args(VIDEO_ENCODING)
+                .args(["-g", &gop, "-keyint_min", &gop])
                 .args(AUDIO_ENCODING)
                 .arg(&unfinished);
             output(ffmpeg)?;
@@ -125,12 +142,14 @@ impl TestVideo {
                     fingerprint: fingerprint(&slices),
                     time,
                     payloads: slices.iter().flat_map(|slice| cut(slice.len())).collect(),
+                    data: to_annex_b(length_prefixed(data)),
                 });
             } else {
                 audio.push(SourceUnit {
                     fingerprint: fingerprint(&[data]),
                     time,
                     payloads: vec![data.len()],
+                    data: data.to_vec(),
                 });
             }
         }
@@ -230,6 +249,11 @@ fn length_prefixed(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+fn to_annex_b<'a>(nals: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let with_codes = nals.flat_map(|nal| [&[0, 0, 0, 1], nal]);
+    with_codes.flatten().copied().collect()
+}
+
 /// Payload sizes of a NAL unit as the server packetizes it: whole, or as FU-A fragments of equal size (RFC 6184 5.8).
 fn cut(nal: usize) -> Vec<usize> {
     if nal <= MAX_PAYLOAD {
@@ -294,6 +318,7 @@ mod tests {
             fingerprint,
             time: 0,
             payloads: vec![1],
+            data: Vec::new(),
         };
         let track = SourceTrack::new(vec![unit(5), unit(6), unit(5)], 0, 1, 48_000);
         assert_eq!(

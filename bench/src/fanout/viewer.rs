@@ -1,7 +1,7 @@
 //! One viewer, from the offer to its end.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -31,6 +31,11 @@ const VANISHED_PORT_HELD: Duration = Duration::from_secs(60);
 /// Packets that str0m buffers while an earlier one is missing: more than a keyframe has.
 const REORDERING: usize = 600;
 
+/// When each frame of a live source was sent last, by its fingerprint.
+pub(crate) type SentTimes = Rc<RefCell<HashMap<u64, Instant>>>;
+/// A frame that arrives this much after it was sent is at the live edge.
+const AT_EDGE: Duration = Duration::from_millis(150);
+
 /// What all viewers of a stream have in common.
 #[derive(Debug)]
 pub(crate) struct ViewerConfig {
@@ -46,6 +51,15 @@ pub(crate) struct ViewerConfig {
     pub(crate) audio: Rc<SourceTrack>,
     /// Zero of arrival times.
     pub(crate) began: Instant,
+    /// Of a live source.
+    pub(crate) sent: SentTimes,
+}
+
+/// When a viewer began to join, and when it counted as connected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Joined {
+    pub(crate) began: Instant,
+    pub(crate) at: Instant,
 }
 
 /// What a viewer offers to receive.
@@ -63,6 +77,8 @@ pub(crate) enum ViewerKind {
     Background,
     /// Like `Background` from its first frame on, with which it counts as connected.
     Joiner,
+    /// The same from its first frame at the live edge on.
+    Edge,
     /// Receives and checks everything. Drops `loss` percent of the RTP packets, retransmissions excepted.
     Probe { loss: u64 },
 }
@@ -98,7 +114,7 @@ pub(super) struct BenchViewer {
     kind: ViewerKind,
     socket: UdpSocket,
     report: Rc<RefCell<ProbeReport>>,
-    connected: Option<(oneshot::Sender<Duration>, Instant)>,
+    connected: Option<(oneshot::Sender<Joined>, Instant)>,
     rng: Rng,
     /// Payload types of retransmissions.
     rtx_payload_types: BTreeSet<u8>,
@@ -113,7 +129,7 @@ impl BenchViewer {
         kind: ViewerKind,
         socket: UdpSocket,
         report: Rc<RefCell<ProbeReport>>,
-        connected: oneshot::Sender<Duration>,
+        connected: oneshot::Sender<Joined>,
     ) -> Result<Self> {
         Ok(Self {
             config: Rc::clone(config),
@@ -246,17 +262,18 @@ impl BenchViewer {
     }
 
     fn set_connected(&mut self) {
-        if let Some((connected, since)) = self.connected.take() {
+        if let Some((connected, began)) = self.connected.take() {
+            let at = Instant::now();
             // The receiver is gone when the handle was dropped.
-            let _ = connected.send(since.elapsed());
+            let _ = connected.send(Joined { began, at });
         }
     }
 
     fn on_access_unit(&mut self, data: &MediaData) -> Result<()> {
         let video = data.params.spec().codec.is_video();
-        if video && self.connected.is_some() {
+        if video && self.connected.is_some() && self.is_awaited(data) {
             self.set_connected();
-            if self.kind == ViewerKind::Joiner {
+            if matches!(self.kind, ViewerKind::Joiner | ViewerKind::Edge) {
                 filter::drop_rtp(&self.socket)?;
             }
         }
@@ -281,6 +298,14 @@ impl BenchViewer {
         track.earliest = track.earliest.min(after);
         report.late.push(after.abs_diff(track.earliest));
         Ok(())
+    }
+
+    /// False for a frame before the live edge, of a viewer that waits for that.
+    fn is_awaited(&self, data: &MediaData) -> bool {
+        let frame = fingerprint(&slices(annex_b(&data.data)));
+        let sent = self.config.sent.borrow();
+        let age = sent.get(&frame).map(Instant::elapsed);
+        self.kind != ViewerKind::Edge || age.is_some_and(|age| age < AT_EDGE)
     }
 
     /// False for a packet that is dropped on purpose.

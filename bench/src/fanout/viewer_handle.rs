@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::filter;
 use super::probe_report::ProbeReport;
-use super::viewer::{BenchViewer, LeaveMode, ViewerConfig, ViewerKind};
+use super::viewer::{BenchViewer, Joined, LeaveMode, ViewerConfig, ViewerKind};
 
 /// A join that takes longer is a failure.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ pub(crate) struct BenchViewerHandle {
     pub(crate) port: u16,
     pub(crate) kind: ViewerKind,
     report: Rc<RefCell<ProbeReport>>,
-    connected: Option<oneshot::Receiver<Duration>>,
+    connected: Option<oneshot::Receiver<Joined>>,
     leave: Option<oneshot::Sender<LeaveMode>>,
     /// The task ends when the handle is dropped.
     abort_on_drop: bool,
@@ -57,11 +57,11 @@ impl BenchViewerHandle {
         })
     }
 
-    /// Waits until the viewer is connected. Returns the time from before the POST.
-    pub(crate) async fn connected(&mut self) -> Result<Duration> {
+    /// Waits until the viewer is connected.
+    pub(crate) async fn connected(&mut self) -> Result<Joined> {
         let connected = self.connected.take().context("a viewer connects once")?;
         match timeout(JOIN_TIMEOUT, connected).await {
-            Ok(Ok(after)) => Ok(after),
+            Ok(Ok(joined)) => Ok(joined),
             Ok(Err(_)) => {
                 self.ended().await?;
                 bail!("a viewer ended before it was connected");

@@ -10,7 +10,7 @@ use tokio::time::{interval, sleep};
 use super::probe_report::ProbeReport;
 use super::socket_drops::SocketDrops;
 use super::source::TestVideo;
-use super::viewer::{VideoCodec, ViewerConfig, ViewerKind};
+use super::viewer::{Joined, SentTimes, VideoCodec, ViewerConfig, ViewerKind};
 use super::viewer_handle::BenchViewerHandle;
 
 /// Viewers that join at the same time outside of a storm.
@@ -71,6 +71,7 @@ impl ViewerPool {
             video: Rc::clone(&source.video),
             audio: Rc::clone(&source.audio),
             began: Instant::now(),
+            sent: SentTimes::default(),
         };
         Ok(Self {
             config: Rc::new(config),
@@ -80,6 +81,16 @@ impl ViewerPool {
 
     pub(crate) fn len(&self) -> usize {
         self.viewers.len()
+    }
+
+    /// What a live source of the stream has to keep.
+    pub(crate) fn sent(&self) -> &SentTimes {
+        &self.config.sent
+    }
+
+    /// Begins to join: the handle says when it is connected.
+    pub(crate) async fn join(&self, kind: ViewerKind) -> Result<BenchViewerHandle> {
+        BenchViewerHandle::join(&self.config, kind).await
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {
@@ -123,8 +134,8 @@ impl ViewerPool {
         let mut joined = Vec::with_capacity(count);
         for mut joiner in joiners {
             match joiner.connected().await {
-                Ok(after) => {
-                    storm.first_frames.push(after);
+                Ok(Joined { began, at }) => {
+                    storm.first_frames.push(at - began);
                     joined.push(joiner);
                 }
                 Err(_) => storm.failed += 1,
