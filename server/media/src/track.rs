@@ -101,6 +101,12 @@ impl Offering {
         insets.find(|track| track.codec == codec)
     }
 
+    /// The tracks that somebody may read: viewers, or encoders.
+    pub fn used(&self) -> impl Iterator<Item = TrackId> {
+        let offered = self.tracks.iter().map(|track| track.id);
+        offered.chain(self.encoded_from.map(|(track, _)| track))
+    }
+
     pub fn has(&self, kind: TrackKind) -> bool {
         self.of(kind).next().is_some()
     }

@@ -1,6 +1,6 @@
 //! The source's end of a log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime};
 
@@ -105,8 +105,10 @@ impl Appender {
             // First: nobody is to find a track that is offered withdrawn.
             self.log
                 .restore(offering.tracks.iter().map(|track| track.id));
+            let used: BTreeSet<_> = offering.used().collect();
             let gone = stream.set_offering(offering, &self.log);
             self.log.withdraw(gone);
+            self.log.set_used(&used);
         }
     }
 

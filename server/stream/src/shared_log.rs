@@ -1,5 +1,6 @@
 //! The log of a running source, shared by the source's thread and the viewers.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
@@ -93,6 +94,11 @@ impl SharedLog {
             .collect();
         drop(log);
         self.wake(&grown);
+    }
+
+    /// The source uses these tracks, and no others (see [`Log::set_used`]).
+    pub(super) fn set_used(&self, used: &BTreeSet<TrackId>) {
+        self.lock().set_used(used, Instant::now());
     }
 
     /// The source offers these tracks, some of them again.

@@ -1,6 +1,6 @@
 //! The log of one stream, in memory.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Instant, SystemTime};
 
 use media::time::MediaTime;
@@ -99,9 +99,24 @@ impl Log {
         let slack = self.retention.slack.as_micros() as i64;
         let horizon = live.plus_micros(-(2 * longest.unwrap_or(0) + slack));
         if let Some(track) = self.tracks.get_mut(&track) {
+            track.note_appended(now);
             track.trim(live, horizon, &self.retention);
         }
+        for track in self.tracks.values_mut() {
+            track.expire(now, self.retention.unused);
+        }
+        self.trim_to_total(live);
         Some(Wait { track, chunk })
+    }
+
+    fn trim_to_total(&mut self, live: Place) {
+        while self.bytes() > self.retention.total {
+            let filled = self.tracks.values_mut().filter(|track| track.bytes() > 0);
+            let largest = filled.max_by_key(|track| (track.is_unused(), track.bytes()));
+            if !largest.is_some_and(|track| track.shrink(live)) {
+                return;
+            }
+        }
     }
 
     /// As [`Log::append`]: a unit of this run, which is refused when another one has begun.
@@ -122,6 +137,13 @@ impl Log {
     pub fn clear(&mut self, track: TrackId) {
         if let Some(track) = self.tracks.get_mut(&track) {
             track.clear();
+        }
+    }
+
+    /// The source uses these tracks, and no others of those that it has appended to: the others go soon, also where nobody was offered them.
+    pub fn set_used(&mut self, used: &BTreeSet<TrackId>, now: Instant) {
+        for (id, track) in &mut self.tracks {
+            track.set_used(used.contains(id), now);
         }
     }
 

@@ -9,6 +9,10 @@ pub struct Retention {
     pub slack: Duration,
     /// The maximum size of a track. The keyframe that viewers join at is evicted last.
     pub bytes: usize,
+    /// The maximum size of all tracks together. Those that are not in use go first, then chunks of the largest.
+    pub total: usize,
+    /// A track that is not in use is kept for so long after its last unit: for viewers who have not been sent all of it.
+    pub unused: Duration,
 }
 
 impl Default for Retention {
@@ -16,6 +20,8 @@ impl Default for Retention {
         Self {
             slack: Duration::from_secs(2),
             bytes: 64 << 20,
+            total: 128 << 20,
+            unused: Duration::from_secs(10),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use media::time::MediaTime;
 
@@ -22,6 +23,8 @@ pub(super) struct Track {
     /// The longest GOP so far in microseconds, the open one included.
     longest_gop: i64,
     withdrawn: bool,
+    /// The source does not use it any more: since when nothing was appended to it.
+    unused: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -202,28 +205,68 @@ impl Track {
         }
     }
 
+    /// Whether the source uses the track: it offers the track, or encodes it again.
+    pub(super) fn set_used(&mut self, used: bool, now: Instant) {
+        self.unused = match used {
+            true => None,
+            false => self.unused.or(Some(now)),
+        };
+    }
+
+    pub(super) fn is_unused(&self) -> bool {
+        self.unused.is_some()
+    }
+
+    /// Something was appended.
+    pub(super) fn note_appended(&mut self, now: Instant) {
+        self.unused = self.unused.map(|_| now);
+    }
+
+    /// Forgets its units when it has not been in use for this long.
+    pub(super) fn expire(&mut self, now: Instant, after: Duration) {
+        let is_over = |since| now.saturating_duration_since(since) >= after;
+        if self.bytes > 0 && self.unused.is_some_and(is_over) {
+            self.release();
+        }
+    }
+
     /// Evicts what no viewer needs. `live`: viewers join at the newest keyframe at or before it.
     pub(super) fn trim(&mut self, live: Place, horizon: Place, retention: &Retention) {
-        let entry = self.heads.range(..=live).next_back().copied();
-        let entry = entry.or_else(|| self.heads.first().copied());
         while let Some((&oldest, _)) = self.chunks.first_key_value() {
-            let next = self.chunks.keys().nth(1).copied();
-            let past = next.is_some_and(|next| next < horizon);
-            let evictable = entry.is_some_and(|entry| oldest < entry);
-            if !(evictable && (past || self.bytes > retention.bytes)) {
+            let next = self.chunks.keys().nth(1);
+            let is_past = next.is_some_and(|next| *next < horizon);
+            if !(is_past && self.precedes_entry(oldest, live)) {
                 break;
             }
             self.evict(oldest);
         }
-        // The newest GOP alone is too large: what follows its keyframe goes, then what is older than the newest chunks.
-        while self.bytes > retention.bytes {
-            let open = self.writer.as_ref().map(|writer| writer.chunk.key());
-            let mut rest = self.chunks.keys().skip(1);
-            match rest.find(|key| Some(**key) != open).copied() {
-                Some(key) => self.evict(key),
-                None => break,
-            }
+        while self.bytes > retention.bytes && self.shrink(live) {}
+    }
+
+    /// Evicts what viewers have least need of: all of it when it is not in use; else the oldest chunk before the keyframe that they join at, or, when the newest
+    /// GOP alone is too large, what follows its keyframe, and then what is older than the newest chunks. False: nothing can go.
+    pub(super) fn shrink(&mut self, live: Place) -> bool {
+        if self.is_unused() && self.bytes > 0 {
+            self.release();
+            return true;
         }
+        let Some((&oldest, _)) = self.chunks.first_key_value() else {
+            return false;
+        };
+        let open = self.writer.as_ref().map(|writer| writer.chunk.key());
+        let mut rest = self.chunks.keys().skip(1);
+        let evicted = match self.precedes_entry(oldest, live) {
+            true => Some(oldest),
+            false => rest.find(|key| Some(**key) != open).copied(),
+        };
+        evicted.inspect(|key| self.evict(*key)).is_some()
+    }
+
+    /// The chunk is older than the keyframe that viewers join at.
+    fn precedes_entry(&self, chunk: ChunkKey, live: Place) -> bool {
+        let entry = self.heads.range(..=live).next_back();
+        let entry = entry.or_else(|| self.heads.first());
+        entry.is_some_and(|entry| chunk < *entry)
     }
 
     fn evict(&mut self, key: ChunkKey) {
@@ -237,6 +280,13 @@ impl Track {
     pub(super) fn clear(&mut self) {
         self.close();
         *self = Self::default();
+    }
+
+    /// Forgets all units, and not whether it is offered or in use.
+    fn release(&mut self) {
+        let (withdrawn, unused) = (self.withdrawn, self.unused);
+        self.clear();
+        (self.withdrawn, self.unused) = (withdrawn, unused);
     }
 
     #[cfg(test)]

@@ -5,6 +5,7 @@ mod keyframes;
 mod layers;
 mod live;
 mod looped;
+mod memory;
 
 use std::time::Instant;
 
