@@ -45,6 +45,26 @@ pub struct AudioFacts {
 }
 
 impl VideoFacts {
+    /// Of a video without peculiarities: progressive, upright, 8 bits, 4:2:0, of a rate that is not known. `codec`: FFmpeg's name.
+    pub(super) fn plain(codec: impl Into<String>, (width, height): (u32, u32)) -> Self {
+        Self {
+            codec: codec.into(),
+            common_profile: true,
+            width,
+            height,
+            pixel_aspect: (1, 1),
+            container_aspect: false,
+            orientation: Orientation::default(),
+            pixel_format: "yuv420p".to_owned(),
+            bits: 8,
+            is_420: true,
+            interlaced: false,
+            hdr: false,
+            frame_rate: None,
+            packets: PacketFacts::default(),
+        }
+    }
+
     /// The file's codec, if browsers can decode it.
     pub fn native_codec(&self) -> Option<Codec> {
         native_codec(&self.codec)

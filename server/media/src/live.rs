@@ -14,7 +14,6 @@ use super::encoding::live_track;
 use super::error::MediaError;
 use super::facts::VideoFacts;
 use super::orientation::Orientation;
-use super::packet_scan::PacketFacts;
 use super::plan::{self, Encoders};
 use super::probe;
 use super::raw::allocator::release_free_memory;
@@ -66,22 +65,10 @@ pub fn is_decoded((width, height): (u32, u32)) -> bool {
 }
 
 /// As far as RTP tells.
-fn facts(codec: Codec, (width, height): (u32, u32), hdr: bool) -> VideoFacts {
+fn facts(codec: Codec, size: (u32, u32), hdr: bool) -> VideoFacts {
     VideoFacts {
-        codec: codec.rtpmap_name().to_lowercase(),
-        common_profile: true,
-        width,
-        height,
-        pixel_aspect: (1, 1),
-        container_aspect: false,
-        orientation: Orientation::default(),
-        pixel_format: "yuv420p".to_owned(),
-        bits: 8,
-        is_420: true,
-        interlaced: false,
         hdr,
-        frame_rate: None,
-        packets: PacketFacts::default(),
+        ..VideoFacts::plain(codec.rtpmap_name().to_lowercase(), size)
     }
 }
 

@@ -6,8 +6,6 @@ use super::audio_transcoder;
 use super::error::MediaError;
 use super::facts::VideoFacts;
 use super::filter_graph::FilterGraph;
-use super::orientation::Orientation;
-use super::packet_scan::PacketFacts;
 use super::probe::Probe;
 use super::renderer::RenderParams;
 use super::time::MediaTime;
@@ -35,20 +33,8 @@ pub(super) fn probe() -> Result<Probe, MediaError> {
 
 fn facts() -> VideoFacts {
     VideoFacts {
-        codec: "testsrc2".to_owned(),
-        common_profile: true,
-        width: WIDTH,
-        height: HEIGHT,
-        pixel_aspect: (1, 1),
-        container_aspect: false,
-        orientation: Orientation::default(),
-        pixel_format: "yuv420p".to_owned(),
-        bits: 8,
-        is_420: true,
-        interlaced: false,
-        hdr: false,
         frame_rate: Some(FRAME_RATE as f64),
-        packets: PacketFacts::default(),
+        ..VideoFacts::plain("testsrc2", (WIDTH, HEIGHT))
     }
 }
 

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::packet_scan::{MAX_GOP, MAX_GOP_BYTES, PacketFacts};
+use super::super::packet_scan::{MAX_GOP, MAX_GOP_BYTES};
 use super::*;
 
 const ALL: Encoders = Encoders {
@@ -11,20 +11,8 @@ const ALL: Encoders = Encoders {
 
 fn facts() -> VideoFacts {
     VideoFacts {
-        codec: "h264".to_owned(),
-        common_profile: true,
-        width: 1280,
-        height: 720,
-        pixel_aspect: (1, 1),
-        container_aspect: false,
-        orientation: Orientation::default(),
-        pixel_format: "yuv420p".to_owned(),
-        bits: 8,
-        is_420: true,
-        interlaced: false,
-        hdr: false,
         frame_rate: Some(25.0),
-        packets: PacketFacts::default(),
+        ..VideoFacts::plain("h264", (1280, 720))
     }
 }
 
