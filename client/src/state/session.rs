@@ -168,6 +168,8 @@ pub enum SessionEvent {
     Timer,
     /// The network or the page is back: an attempt is worth making at once.
     TryNow,
+    /// The stream is live, as the list of streams says.
+    Live,
 }
 
 /// What the owner of the state machine has to do, in order.
@@ -195,6 +197,8 @@ pub struct PlayerSession {
     gone: u32,
     /// A session waits for the publisher, who has not begun yet.
     waits: bool,
+    /// The server asks for no attempt before this time (`Retry-After`); a person may make one.
+    not_before: u64,
 }
 
 impl Default for PlayerSession {
@@ -204,6 +208,7 @@ impl Default for PlayerSession {
             retry: Retry::new(Backoff::SERVER, STABLE_AFTER_MS),
             gone: 0,
             waits: false,
+            not_before: 0,
         }
     }
 }
@@ -217,6 +222,8 @@ impl PlayerSession {
     pub fn step(&mut self, event: SessionEvent, now: u64, jitter: f64) -> Vec<SessionEffect> {
         match (&self.phase, event) {
             (_, SessionEvent::Stop) => self.stop_in(Phase::Stopped),
+            // The timer goes on.
+            (_, SessionEvent::TryNow | SessionEvent::Live) if now < self.not_before => Vec::new(),
             (
                 Phase::Waiting { cause, .. },
                 SessionEvent::Start | SessionEvent::Timer | SessionEvent::TryNow,
@@ -282,7 +289,7 @@ impl PlayerSession {
             (
                 Phase::Closed,
                 SessionEvent::StreamStatus(StreamStatus::Gone | StreamStatus::NotBegun),
-            ) => self.end(Phase::Ended, now, jitter),
+            ) => self.end(Phase::Ended, None, now, jitter),
             (
                 Phase::Connecting | Phase::Reconnecting { .. } | Phase::Ended | Phase::Upcoming,
                 SessionEvent::Described(status),
@@ -310,6 +317,7 @@ impl PlayerSession {
     fn open(&mut self, phase: Phase) -> Vec<SessionEffect> {
         self.phase = phase;
         self.waits = false;
+        self.not_before = 0;
         vec![
             SessionEffect::Close,
             SessionEffect::Open,
@@ -323,11 +331,24 @@ impl PlayerSession {
     }
 
     /// There is nothing to watch: ask from time to time whether the stream is back.
-    fn end(&mut self, phase: Phase, now: u64, jitter: f64) -> Vec<SessionEffect> {
+    fn end(
+        &mut self,
+        phase: Phase,
+        at_least: Option<u32>,
+        now: u64,
+        jitter: f64,
+    ) -> Vec<SessionEffect> {
         self.phase = phase;
         self.gone = 0;
         self.waits = false;
-        let delay = self.retry.on_failed(now, jitter, 0);
+        self.close_until(at_least, now, jitter)
+    }
+
+    /// The next attempt: after the back-off, and `at_least` so many milliseconds.
+    fn close_until(&mut self, at_least: Option<u32>, now: u64, jitter: f64) -> Vec<SessionEffect> {
+        let at_least = at_least.unwrap_or(0).into();
+        self.not_before = now.saturating_add(at_least);
+        let delay = self.retry.on_failed(now, jitter, at_least);
         vec![SessionEffect::Close, SessionEffect::SetTimer(delay)]
     }
 
@@ -340,12 +361,12 @@ impl PlayerSession {
             OpenError::Gone(error) => {
                 self.gone += 1;
                 if self.gone >= MAX_GONE {
-                    self.end(Phase::Ended, now, jitter)
+                    self.end(Phase::Ended, None, now, jitter)
                 } else {
                     self.wait(RetryCause::Refused(error), None, now, jitter)
                 }
             }
-            OpenError::NotLive => self.end(Phase::Ended, now, jitter),
+            OpenError::NotLive => self.end(Phase::Ended, None, now, jitter),
             OpenError::Refused(error) => self.stop_in(Phase::Failed(Failure::Refused(error))),
             OpenError::NotWeir => self.stop_in(Phase::Failed(Failure::NotWeir)),
             OpenError::Browser(error) => self.stop_in(Phase::Failed(Failure::Browser(error))),
@@ -359,14 +380,12 @@ impl PlayerSession {
         now: u64,
         jitter: f64,
     ) -> Vec<SessionEffect> {
-        let delay = self
-            .retry
-            .on_failed(now, jitter, at_least.unwrap_or(0).into());
+        let effects = self.close_until(at_least, now, jitter);
         self.phase = Phase::Waiting {
             until: self.retry.due(),
             cause,
         };
-        vec![SessionEffect::Close, SessionEffect::SetTimer(delay)]
+        effects
     }
 }
 

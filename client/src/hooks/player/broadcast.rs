@@ -42,7 +42,7 @@ impl Player {
         if waits {
             spawn_local(async move {
                 sleep((js_sys::Math::random() * SPREAD_MS) as i32).await;
-                self.send(SessionEvent::TryNow);
+                self.send(SessionEvent::Live);
             });
         }
     }

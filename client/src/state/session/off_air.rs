@@ -28,9 +28,11 @@ impl PlayerSession {
     ) -> Vec<SessionEffect> {
         use {OpenError as Error, SessionEvent as Event};
         match event {
-            Event::Timer | Event::TryNow if !self.waits => self.open(self.phase.clone()),
-            // The stream is live. If nothing of it is shown soon (a publisher may send no picture), another session asks for what it has.
-            Event::TryNow => {
+            Event::Timer | Event::TryNow | Event::Live if !self.waits => {
+                self.open(self.phase.clone())
+            }
+            // If nothing of it is shown soon (a publisher may send no picture), another session asks for what it has.
+            Event::Live => {
                 self.waits = false;
                 vec![SessionEffect::SetTimer(CONNECT_TIMEOUT_MS)]
             }
@@ -46,8 +48,11 @@ impl PlayerSession {
             Event::OpenFailed(error @ (Error::Refused(_) | Error::NotWeir | Error::Browser(_))) => {
                 self.open_failed(error, now, jitter)
             }
+            Event::OpenFailed(Error::Later { after, .. }) => {
+                self.end(self.phase.clone(), after, now, jitter)
+            }
             Event::OpenFailed(_) | Event::IceFailed | Event::RemoteClosed => {
-                self.end(self.phase.clone(), now, jitter)
+                self.end(self.phase.clone(), None, now, jitter)
             }
             _ => Vec::new(),
         }

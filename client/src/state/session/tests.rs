@@ -141,6 +141,23 @@ fn a_network_that_comes_back_ends_the_wait() {
 }
 
 #[test]
+fn a_network_that_comes_back_is_no_reason_to_ask_sooner_than_the_server_permits() {
+    let mut session = PlayerSession::default();
+    session.step(SessionEvent::Start, 0, 0.0);
+    let refused = OpenError::Later {
+        error: no(),
+        after: Some(20_000),
+    };
+    session.step(SessionEvent::OpenFailed(refused), 100, 0.0);
+    assert_eq!(waits_for(&session, 100), 20_000);
+    assert_eq!(session.step(SessionEvent::TryNow, 20_099, 0.0), []);
+    let later = session.clone().step(SessionEvent::TryNow, 20_100, 0.0);
+    assert_eq!(later[1], SessionEffect::Open);
+    let by_hand = session.step(SessionEvent::Start, 200, 0.0);
+    assert_eq!(by_hand[1], SessionEffect::Open);
+}
+
+#[test]
 fn the_user_can_end_the_wait_or_stop() {
     let mut session = playing();
     session.step(SessionEvent::Stalled, 1_000, 0.0);

@@ -48,7 +48,7 @@ fn a_session_waits_for_a_stream_that_has_ended_until_a_picture_comes() {
     assert_eq!(connected, [SessionEffect::ClearTimer]);
     assert_eq!(session.phase(), &Phase::Ended);
     // The stream is live again: its pictures come.
-    let live = session.step(SessionEvent::TryNow, 90_000, 1.0);
+    let live = session.step(SessionEvent::Live, 90_000, 1.0);
     assert_eq!(live, [SessionEffect::SetTimer(CONNECT_TIMEOUT_MS)]);
     session.step(SessionEvent::Arrived, 90_100, 1.0);
     assert_eq!(session.phase(), &Phase::Playing);
@@ -57,7 +57,7 @@ fn a_session_waits_for_a_stream_that_has_ended_until_a_picture_comes() {
 #[test]
 fn a_session_that_waits_is_opened_again_when_the_stream_is_live_and_nothing_is_shown() {
     let mut session = waiting();
-    let live = session.step(SessionEvent::TryNow, 60_000, 0.0);
+    let live = session.step(SessionEvent::Live, 60_000, 0.0);
     assert_eq!(live, [SessionEffect::SetTimer(CONNECT_TIMEOUT_MS)]);
     assert!(opens(&session.step(SessionEvent::Timer, 70_000, 0.0)));
 }
@@ -160,4 +160,34 @@ fn an_unknown_stream_fails_and_one_that_disappears_ends() {
     session.step(SessionEvent::Timer, 1_000, 0.0);
     session.step(gone(), 1_000, 0.0);
     assert_eq!(session.phase(), &Phase::Ended);
+}
+
+#[test]
+fn a_session_that_waits_is_left_alone_when_the_page_or_the_network_is_back() {
+    let mut session = waiting();
+    assert_eq!(session.step(SessionEvent::TryNow, 60_000, 0.0), []);
+    assert_eq!(session.step(SessionEvent::Timer, 80_000, 0.0), []);
+    assert_eq!(session.phase(), &Phase::Upcoming);
+}
+
+#[test]
+fn who_waits_for_a_stream_asks_no_sooner_than_the_server_permits() {
+    let mut session = waiting();
+    session.step(SessionEvent::RemoteClosed, 60_000, 0.0);
+    assert!(opens(&session.step(SessionEvent::Timer, 61_000, 0.0)));
+    let refused = OpenError::Later {
+        error: no(),
+        after: Some(30_000),
+    };
+    let effects = session.step(SessionEvent::OpenFailed(refused), 61_100, 0.0);
+    let waits = [SessionEffect::Close, SessionEffect::SetTimer(30_000)];
+    assert_eq!(effects, waits);
+    assert_eq!(session.phase(), &Phase::Upcoming);
+    for event in [SessionEvent::TryNow, SessionEvent::Live] {
+        assert_eq!(session.step(event.clone(), 91_000, 0.0), []);
+        let mut later = session.clone();
+        assert!(opens(&later.step(event, 91_100, 0.0)));
+    }
+    // A person may.
+    assert!(opens(&session.step(SessionEvent::Start, 62_000, 0.0)));
 }
