@@ -20,6 +20,7 @@
 //! | [`data_channel`] | one `RTCDataChannel` and its closures |
 //! | [`file_channel`] | the channel that carries files to and from one peer |
 //! | [`upload`], [`download`] | one file that is sent to or received from another peer |
+//! | [`database`] | a database of the browser |
 //! | [`folder`] | the page's folder on disk for received files |
 //! | [`recovery`] | when a connection is restarted or replaced (pure) |
 //! | [`connection_test`] | short-lived connections that test which servers can be reached |
@@ -30,6 +31,7 @@ pub mod capture;
 mod chat_channels;
 pub mod connection_test;
 pub mod data_channel;
+pub mod database;
 mod dictionary;
 pub mod download;
 pub mod dynamic;
