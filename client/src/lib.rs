@@ -41,7 +41,8 @@
 //! | `main.room[data-link][data-tab]` | `claiming`, `connecting`, `joined`, `lost`, `elsewhere` (in another tab), `refused`, `left`; `unnamed` without `.room`. `#tab-chat`, `#tab-people`, `#tab-files` on a phone |
 //! | `#copy-invite`, `#leave`, `#rename`, `#name-error`, `#retry`, `#rejoin`, `#reload`, `#reason`, `#open-room` in the bar | actions in a room, and when it is not joined |
 //! | `.person[data-name][data-path]`, `.code-digits` | `connecting`, `direct`, `relayed`, `broken`, `failed`; safety codes |
-//! | `.message-log`, `.chat-message`, `.chat-message.own[data-ticks]`, `.bubble`, `.note`, `.divider.unread`, `#new-messages`, `.typing` | the conversation; `waiting`, `some`, `all` |
+//! | `.message-log`, `.chat-message`, `.chat-message.own[data-ticks]`, `.bubble`, `.show-all`, `.note`, `.beginning`, `.divider.unread`, `#new-messages`, `.typing` | the conversation; `waiting`, `some`, `all` |
+//! | `#storage-full`, `#kept-partly`, `#not-kept` | messages of this room are not kept, or only the newest |
 //! | `#message`, `#send`, `#attach`, `#file-input`, `.length-warning`, `.drop-target` | the field for messages; `#file-input` accepts files |
 //! | `.file[data-name][data-stage]` in `.chat-message` and in `#files` | `offered`, `requested`, `running`, `paused`, `complete`, `stopped`, `corrupt`, `failed`, `withdrawn`; `.get`, `.cancel`, `.save`, `img.shared-image` |
 //! | `#run-test`, `.check[data-kind][data-outcome]`, `#test-result[data-reachability]`, `#copy-report` | the connection test; `everybody`, `most`, `local-network`, `nobody` |

@@ -10,6 +10,9 @@
 //! The recipients of a message are the peers in the room when it is written, including those that are away; in an empty room, the first peer that
 //! arrives. A message is sent again to a recipient whenever a channel to it opens, until the recipient sends `received`.
 
+mod entry;
+mod saved;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -17,10 +20,18 @@ use serde::{Deserialize, Serialize};
 use crate::chat::{Body, Message};
 use crate::signaling::PeerId;
 
+use entry::SaveState;
+pub use entry::{DeliveryStatus, Entry};
+pub use saved::Dropped;
+use saved::SavedConversation;
+
 /// Limit on the messages that are kept; the oldest are dropped first. A thousand files each way are two thousand messages.
-pub const MAX_ENTRIES: usize = 4_000;
-/// Limit on the bytes of their texts, so that a conversation fits into a browser's local storage.
-pub const MAX_BYTES: usize = 1024 * 1024;
+pub const MAX_ENTRIES: usize = 10_000;
+/// So many are dropped at once, since those behind them move up.
+const DROPPED_AT_ONCE: usize = 100;
+/// Limit on the bytes of their texts. All of it may have to be sent at once, to the first peer that arrives: Chromium's data channels queue 16 MB, and
+/// JSON may double a text.
+pub const MAX_BYTES: usize = 6_000_000;
 /// Limit on the authors whose highest number is stored.
 const MAX_AUTHORS: usize = 256;
 /// The highest number that is valid: the largest safe integer of JavaScript.
@@ -30,6 +41,7 @@ const MAX_CLOCK: u64 = MAX_NUMBER - (1 << 32);
 
 /// A conversation; see the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "SavedConversation")]
 pub struct Conversation {
     me: PeerId,
     /// The highest number sent or received.
@@ -39,37 +51,13 @@ pub struct Conversation {
     highest: BTreeMap<PeerId, u64>,
     /// By number, then author.
     entries: Vec<Entry>,
-}
-
-/// One message and its delivery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    pub author: PeerId,
-    /// The author's name at that time.
-    pub name: String,
-    pub message: Message,
-    /// Own messages: recipients that have not sent `received`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    waiting: Vec<PeerId>,
-    /// Own messages: the number of recipients that have sent `received`.
-    #[serde(default)]
-    reached: usize,
-    /// Messages of others: not yet seen by the user.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unread: bool,
-}
-
-/// The delivery of an own message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryStatus {
-    /// No peer has it yet.
-    Pending,
-    /// `reached` of `of` peers have it.
-    Partial {
-        reached: usize,
-        of: usize,
-    },
-    All,
+    dropped: Dropped,
+    /// Of the texts of all entries.
+    #[serde(skip)]
+    bytes: usize,
+    /// The number of unread entries.
+    #[serde(skip)]
+    unread: usize,
 }
 
 /// The result of [`Conversation::receive`].
@@ -83,28 +71,6 @@ pub enum ReceiveOutcome {
     Invalid,
 }
 
-impl Entry {
-    pub fn delivery_status(&self) -> DeliveryStatus {
-        let of = self.reached + self.waiting.len();
-        match self.reached {
-            0 => DeliveryStatus::Pending,
-            reached if reached < of => DeliveryStatus::Partial { reached, of },
-            _ => DeliveryStatus::All,
-        }
-    }
-
-    fn key(&self) -> (u64, &PeerId) {
-        (self.message.number, &self.author)
-    }
-
-    fn bytes(&self) -> usize {
-        match &self.message.body {
-            Body::Text { text } => text.len(),
-            Body::File(file) => file.name.len() + file.mime.len(),
-        }
-    }
-}
-
 impl Conversation {
     pub fn new(me: PeerId) -> Self {
         Self {
@@ -112,6 +78,9 @@ impl Conversation {
             clock: 0,
             highest: BTreeMap::new(),
             entries: Vec::new(),
+            dropped: Dropped::default(),
+            bytes: 0,
+            unread: 0,
         }
     }
 
@@ -146,19 +115,41 @@ impl Conversation {
     }
 
     pub fn entry(&self, author: &PeerId, number: u64) -> Option<&Entry> {
-        let at = self
-            .entries
-            .binary_search_by(|entry| entry.key().cmp(&(number, author)));
+        let at = self.position((number, author));
         at.ok().map(|at| &self.entries[at])
     }
 
+    /// Bytes of the texts.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The messages that have been dropped because of the limits.
+    pub fn dropped(&self) -> Dropped {
+        self.dropped
+    }
+
     pub fn unread(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.unread).count()
+        self.unread
+    }
+
+    pub fn first_unread(&self) -> Option<&Entry> {
+        let mut entries = self.entries.iter();
+        (self.unread > 0)
+            .then(|| entries.find(|entry| entry.unread))
+            .flatten()
     }
 
     pub fn mark_read(&mut self) {
-        for entry in &mut self.entries {
-            entry.unread = false;
+        for entry in self.entries.iter_mut().rev() {
+            if self.unread == 0 {
+                return;
+            }
+            if entry.unread {
+                entry.unread = false;
+                entry.save_state = SaveState::Changed;
+                self.unread -= 1;
+            }
         }
     }
 
@@ -186,12 +177,8 @@ impl Conversation {
             .cloned()
             .collect();
         self.insert(Entry {
-            author: self.me.clone(),
-            name: name.to_owned(),
-            message: message.clone(),
             waiting,
-            reached: 0,
-            unread: false,
+            ..Entry::new(&self.me, name, message.clone())
         });
         Some(message)
     }
@@ -218,15 +205,10 @@ impl Conversation {
         self.clock = self.clock.max(number.min(MAX_CLOCK));
         self.highest.insert(from.clone(), number);
         self.forget_authors();
-        let entry = Entry {
-            author: from.clone(),
-            name: name.to_owned(),
-            message,
-            waiting: Vec::new(),
-            reached: 0,
+        self.insert(Entry {
             unread: true,
-        };
-        self.insert(entry);
+            ..Entry::new(from, name, message)
+        });
         ReceiveOutcome::New { received: number }
     }
 
@@ -249,12 +231,8 @@ impl Conversation {
         }
         self.clock = message.number;
         self.insert(Entry {
-            author: from.clone(),
-            name: name.to_owned(),
-            message: message.clone(),
-            waiting: Vec::new(),
-            reached: 0,
             unread: true,
+            ..Entry::new(from, name, message.clone())
         });
         Some(message)
     }
@@ -269,6 +247,7 @@ impl Conversation {
             if let Some(at) = entry.waiting.iter().position(|id| id == from) {
                 entry.waiting.swap_remove(at);
                 entry.reached += 1;
+                entry.save_state = SaveState::Changed;
                 changed.push(entry.message.number);
             }
         }
@@ -284,6 +263,7 @@ impl Conversation {
             }
             if entry.waiting.is_empty() && entry.reached == 0 {
                 entry.waiting.push(peer.clone());
+                entry.save_state = SaveState::Changed;
             }
             if entry.waiting.contains(peer) {
                 missing.push(entry.message.clone());
@@ -292,21 +272,37 @@ impl Conversation {
         missing
     }
 
+    fn position(&self, key: (u64, &PeerId)) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| entry.key().cmp(&key))
+    }
+
     /// Inserts an entry in order, and drops the oldest beyond the limits.
     fn insert(&mut self, entry: Entry) {
-        let at = self
-            .entries
-            .partition_point(|other| other.key() < entry.key());
+        let at = self.position(entry.key());
+        self.insert_at(at.unwrap_or_else(|at| at), entry);
+        self.drop_oldest();
+    }
+
+    fn insert_at(&mut self, at: usize, entry: Entry) {
+        self.bytes += entry.bytes();
+        self.unread += usize::from(entry.unread);
         self.entries.insert(at, entry);
-        let mut bytes: usize = self.entries.iter().map(Entry::bytes).sum();
-        let mut dropped = 0;
-        while self.entries.len() - dropped > MAX_ENTRIES
-            || (bytes > MAX_BYTES && dropped + 1 < self.entries.len())
+    }
+
+    fn drop_oldest(&mut self) {
+        let mut count = 0;
+        let too_many = self.entries.len() > MAX_ENTRIES;
+        while (too_many && self.entries.len() - count > MAX_ENTRIES - DROPPED_AT_ONCE)
+            || (self.bytes > MAX_BYTES && count + 1 < self.entries.len())
         {
-            bytes -= self.entries[dropped].bytes();
-            dropped += 1;
+            let oldest = &self.entries[count];
+            self.bytes -= oldest.bytes();
+            self.unread -= usize::from(oldest.unread);
+            self.dropped.count += 1;
+            self.dropped.until = self.dropped.until.max(oldest.message.at);
+            count += 1;
         }
-        self.entries.drain(..dropped);
+        self.entries.drain(..count);
     }
 
     fn forget_authors(&mut self) {

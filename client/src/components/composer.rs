@@ -9,8 +9,8 @@ use web_sys::{
     ClipboardEvent, DragEvent, Element, Event, File, FileList, HtmlElement, KeyboardEvent,
 };
 
-use super::conversation::ReadPosition;
 use super::reactive::{click_handler, no_view, reactive_text, reactive_view, room_text};
+use super::read_position::ReadPosition;
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::hooks::window::use_window;

@@ -1,91 +1,29 @@
-//! The message log: messages in order, days, notes, delivery ticks.
+//! The message log: messages in order, days, notes, delivery ticks. Of a long conversation, only the part in view is in the page.
 
 use std::cell::Cell;
 
-use leptos::html;
 use leptos::prelude::*;
 use shared::chat::Body;
 use shared::conversation::{Conversation, DeliveryStatus, Entry};
 use wasm_bindgen::JsValue;
 
 use super::files::file;
+use super::kept::{beginning, storage_notice};
+use super::message_text::message_text;
 use super::people::avatar;
 use super::reactive::{button, localized_list, no_view, reactive_text, reactive_view, room_text};
+use super::read_position::ReadPosition;
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::intl::{TimeOfDay, Unit, date, relative};
 use crate::i18n::room::Room as Text;
 use crate::rtc::timer::wall_ms;
 use crate::state::avatar::initials;
-use crate::state::links::{TextSegment, segments};
 use crate::state::room::{Note, RoomEvent};
-use crate::state::rows::{MessageKey, Row, rows};
+use crate::state::rows::{Row, rows};
 
 /// Time zones change at its multiples.
 const QUARTER_MS: u64 = 15 * 60_000;
-/// Pixels from the end that still count as the end.
-const END_MARGIN_PX: i32 = 40;
-
-/// How far the conversation has been read.
-#[derive(Clone, Copy)]
-pub(crate) struct ReadPosition {
-    log: NodeRef<html::Div>,
-    at_end: RwSignal<bool>,
-    /// The first message that was not in view when it arrived.
-    unread: RwSignal<Option<MessageKey>>,
-}
-
-impl ReadPosition {
-    /// Marks messages as read while the end of the log is in view. `attended`: the page is visible and focused.
-    pub(crate) fn new(room: RoomHandle, attended: RwSignal<bool>) -> Self {
-        let read_position = Self {
-            log: NodeRef::new(),
-            at_end: RwSignal::new(true),
-            unread: RwSignal::new(None),
-        };
-        Effect::new(move |before: Option<()>| {
-            let in_view = attended.get() && read_position.at_end.get();
-            let first = room.conversation.with(|conversation| {
-                let first = conversation.entries().iter().find(|entry| entry.unread);
-                first.map(|entry| (entry.message.number, entry.author.clone()))
-            });
-            if first.is_none() {
-                return;
-            }
-            // Messages that were unread when the page opened are marked although they are in view at once.
-            if before.is_none() || !in_view {
-                read_position.unread.set(first);
-            }
-            if in_view {
-                room.mark_read();
-            }
-        });
-        read_position
-    }
-
-    /// The list is laid out in reverse, so the browser keeps its end in view, and 0 is the end.
-    pub(crate) fn scroll_to_end(self) {
-        if let Some(log) = self.log.get_untracked() {
-            log.set_scroll_top(0);
-        }
-    }
-
-    /// After a message of one's own, everything before it has been read.
-    pub(crate) fn message_sent(self) {
-        self.unread.set(None);
-        self.scroll_to_end();
-    }
-
-    fn on_scroll(self) {
-        if let Some(log) = self.log.get_untracked() {
-            let at_end = log.scroll_top() > -END_MARGIN_PX;
-            if at_end != self.at_end.get_untracked() {
-                self.at_end.set(at_end);
-            }
-        }
-    }
-}
-
 /// Milliseconds since 1970 UTC, as those of the local time zone.
 fn local(at: u64) -> u64 {
     let offset = js_sys::Date::new(&JsValue::from_f64(at as f64)).get_timezone_offset();
@@ -99,7 +37,7 @@ pub(crate) fn message_log(
     end: AnyView,
 ) -> AnyView {
     let row_ids = move || {
-        let unread = read_position.unread.get();
+        let (unread, window) = (read_position.unread.get(), read_position.window.get());
         // Many messages are of one quarter of an hour; asking the browser for each costs most of the time here.
         let quarter = Cell::new((0, 0));
         let local = |at: u64| {
@@ -113,7 +51,14 @@ pub(crate) fn message_log(
         };
         let rows = room.notes.with(|notes| {
             let with = |conversation: &Conversation| {
-                rows(conversation.entries(), notes, unread.as_ref(), &local)
+                let shown = window.range(conversation);
+                rows(
+                    conversation.entries(),
+                    shown,
+                    notes,
+                    unread.as_ref(),
+                    &local,
+                )
             };
             room.conversation.with(with)
         });
@@ -140,22 +85,33 @@ pub(crate) fn message_log(
             no_view()
         }
     });
+    // Older messages that come into the page are no news.
+    let live = reactive_text(move || {
+        let live = if read_position.at_end.get() {
+            "polite"
+        } else {
+            "off"
+        };
+        live.to_owned()
+    });
     view! {
+        {storage_notice(language, room)}
         <div
             class="message-log"
             role="log"
-            aria-live="polite"
+            aria-live=live
             tabindex="0"
             aria-label=room_text(language, |text| text.messages)
             node_ref=read_position.log
             on:scroll=move |_| read_position.on_scroll()
+            on:keydown=move |event| read_position.on_key(&event)
         >
             <div class="messages">
                 {localized_list(language, row_ids, show)}
                 {end}
             </div>
         </div>
-        {new_messages}
+        <div aria-live="polite">{new_messages}</div>
     }
     .into_any()
 }
@@ -166,6 +122,7 @@ type Clock = StoredValue<TimeOfDay, LocalStorage>;
 fn row_view(language: Language, room: RoomHandle, clock: Clock, row: Row) -> AnyView {
     let text = language.room_untracked();
     match row {
+        Row::Beginning => beginning(language, room),
         Row::Day(day) => divider("divider", day_name(language, day)),
         Row::Unread => divider("divider unread", text.unread_messages.to_owned()),
         Row::Note(note) => divider("divider note", note_text(text, &note)),
@@ -232,9 +189,7 @@ fn message(
         })
     };
     let body = match entry.message.body {
-        Body::Text { text } => {
-            view! { <div class="bubble" dir="auto">{linked(&text)}</div> }.into_any()
-        }
+        Body::Text { text } => message_text(language, &text),
         Body::File(_) => file(language, room, entry.author.clone(), number, true),
     };
     let header = (first && !own).then(|| {
@@ -280,16 +235,4 @@ fn tick(language: Language, ticks: DeliveryStatus) -> AnyView {
     };
     let title = label.clone();
     view! { <span class="tick" role="img" aria-label=label title=title>{mark}</span> }.into_any()
-}
-
-fn linked(text: &str) -> AnyView {
-    let parts = segments(text).into_iter().map(|segment| match segment {
-        TextSegment::Text(text) => text.to_owned().into_any(),
-        TextSegment::Url(link) => {
-            let href = link.to_owned();
-            view! { <a href=href target="_blank" rel="noopener noreferrer">{link.to_owned()}</a> }
-                .into_any()
-        }
-    });
-    parts.collect::<Vec<_>>().into_any()
 }

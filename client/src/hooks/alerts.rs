@@ -24,7 +24,7 @@ pub(crate) fn use_alerts(room: RoomHandle, attended: RwSignal<bool>, name: &str)
     let (settings, language) = (use_settings(), use_language());
     let (name, tag) = (name.to_owned(), format!("weir {name}"));
     let alerts = RefCell::new(room.conversation.with_untracked(Alerts::new));
-    let sounded_at = Cell::new(None::<u64>);
+    let (sounded_at, loaded) = (Cell::new(None::<u64>), Cell::new(false));
     // A click leads to this tab, also when the room has been left meanwhile.
     let to_front = Closure::<dyn FnMut()>::new(|| {
         let _ = window().focus();
@@ -37,7 +37,9 @@ pub(crate) fn use_alerts(room: RoomHandle, attended: RwSignal<bool>, name: &str)
                 .borrow_mut()
                 .step(conversation, &own.unwrap_or_default())
         });
-        let Some(alert) = alert.filter(|_| !attended.get_untracked()) else {
+        // What was saved is no news.
+        let was_loaded = loaded.replace(room.loaded.get());
+        let Some(alert) = alert.filter(|_| was_loaded && !attended.get_untracked()) else {
             return;
         };
         let (notify, sound) =

@@ -18,6 +18,7 @@ use super::window::use_window;
 use crate::rtc::dynamic::set;
 use crate::rtc::timer::Timer;
 use crate::state::join::JoinEvent;
+use crate::state::kept::StoreStatus;
 use crate::state::room::{JoinState, Note, Person, Transfer};
 use crate::state::server::Server;
 
@@ -31,6 +32,10 @@ pub(crate) struct RoomHandle {
     pub(crate) people: RwSignal<Vec<Person>>,
     /// Notifies of messages that come and go; their delivery has [`RoomHandle::message_trigger`].
     pub(crate) conversation: RwSignal<Conversation>,
+    /// The saved messages are in the conversation.
+    pub(crate) loaded: RwSignal<bool>,
+    /// How it goes with saving them.
+    pub(crate) kept: RwSignal<StoreStatus>,
     /// The last hundred notes.
     pub(crate) notes: RwSignal<Vec<Note>>,
     /// This peer, from the server's `welcome`.
@@ -56,7 +61,9 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
     let room = RoomHandle {
         join_state: RwSignal::new(JoinState::Unnamed),
         people: RwSignal::new(Vec::new()),
-        conversation: RwSignal::new(storage.load()),
+        conversation: storage.conversation,
+        loaded: storage.loaded,
+        kept: storage.status,
         notes: RwSignal::new(Vec::new()),
         me: RwSignal::new(None),
         wanted_name: RwSignal::new(None),
@@ -74,9 +81,9 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
         }
     });
     use_window(&["beforeunload"], move |event| {
-        let mut flows = false;
-        room.with(|client| flows = client.files().transfers().is_running());
-        if flows {
+        let mut asks = false;
+        room.with(|client| asks = client.files().transfers().is_running() || client.is_lost());
+        if asks {
             // The browser asks whether to leave the page.
             event.prevent_default();
             set(&event, "returnValue", &true.into());

@@ -24,11 +24,10 @@ use crate::rtc::timer::{Timer, now, now_ms};
 use crate::state::join::{JoinEvent, JoinMachine};
 use crate::state::server::Server;
 
-/// Delay before a changed conversation is saved.
-const SAVE_MS: f64 = 1_000.0;
-/// The page shows new messages at most this often, and less often the more messages there are: each time costs microseconds a message.
+/// Delay before a changed conversation is saved: changes in a row are one transaction.
+const SAVE_MS: f64 = 100.0;
+/// The page shows new messages at most this often.
 const SHOW_MS: f64 = 50.0;
-const SHOW_MS_PER_MESSAGE: f64 = 0.1;
 
 pub(crate) struct RoomClient {
     settings: SavedSettings,
@@ -37,7 +36,7 @@ pub(crate) struct RoomClient {
     name: String,
     room: RoomHandle,
     identity: Rc<RoomIdentity>,
-    storage: RoomStorage,
+    storage: Rc<RoomStorage>,
     passwords: RoomPasswords,
     me: Weak<RoomClient>,
     join: RefCell<JoinMachine>,
@@ -55,8 +54,6 @@ pub(crate) struct RoomClient {
     typing_peers: RefCell<Vec<(PeerId, u64)>>,
     files: Rc<Files>,
     saving: RefCell<Option<Timer>>,
-    /// The last attempt to save the conversation failed.
-    unsaved: Cell<bool>,
     /// When the page was last told of a change of the conversation.
     shown_at: Cell<f64>,
     showing: RefCell<Option<Timer>>,
@@ -67,7 +64,7 @@ impl RoomClient {
         server: Server,
         name: String,
         identity: Rc<RoomIdentity>,
-        storage: RoomStorage,
+        storage: Rc<RoomStorage>,
         room: RoomHandle,
     ) -> Rc<Self> {
         let client = Rc::new_cyclic(|me| Self {
@@ -89,15 +86,16 @@ impl RoomClient {
             typing_peers: RefCell::default(),
             files: Files::new(room, me.clone()),
             saving: RefCell::default(),
-            unsaved: Cell::default(),
             shown_at: Cell::default(),
             showing: RefCell::default(),
         });
         let me = client.me.clone();
+        let storage = Rc::clone(&client.storage);
         client.identity.set_on_taken(Box::new(move || {
             if let Some(client) = me.upgrade() {
                 client.step(JoinEvent::TakenOver);
             }
+            storage.saved()
         }));
         client
     }
@@ -119,11 +117,17 @@ impl RoomClient {
 
     /// The page is hidden, or its client has stopped. `unloading`: it does not enter the back/forward cache. No `leave` is sent, as after a reload this is the same peer: the browser closes the socket with a status from which the server knows.
     pub(crate) fn hide(&self, unloading: bool) {
+        self.is_lost();
         self.save();
         if unloading {
-            self.identity.release();
+            self.identity.release(&self.storage.saved());
             drop(self.mesh.take());
         }
+    }
+
+    /// Of the conversation, something would be lost with the page.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.identity.is_held() && !self.storage.save_at_once()
     }
 
     fn password(&self) -> Option<RoomPassword> {
@@ -178,9 +182,7 @@ impl RoomClient {
     /// Tells the page that the conversation has changed: at once, or after a change that is just being shown.
     fn show_conversation(&self) {
         let conversation = self.room.conversation;
-        let count = conversation.try_with_untracked(|c| c.entries().len());
-        let pause = SHOW_MS + SHOW_MS_PER_MESSAGE * count.unwrap_or(0) as f64;
-        let wait = self.shown_at.get() + pause - now();
+        let wait = self.shown_at.get() + SHOW_MS - now();
         if wait <= 0.0 {
             drop(self.showing.take());
             self.shown_at.set(now());
@@ -213,11 +215,8 @@ impl RoomClient {
 
     fn save(&self) {
         drop(self.saving.take());
-        if !self.identity.is_held() {
-            return;
+        if self.identity.is_held() {
+            self.storage.save();
         }
-        let conversation = self.room.conversation;
-        let saved = conversation.try_with_untracked(|conversation| self.storage.save(conversation));
-        self.unsaved.set(saved == Some(false));
     }
 }

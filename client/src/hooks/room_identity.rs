@@ -33,6 +33,9 @@ const HERE: &str = "here";
 const TAKE: &str = "take";
 const GIVEN: &str = "given";
 
+/// Saves what is not saved yet, and resolves when it is.
+type OnTaken = Box<dyn Fn() -> Promise>;
+
 pub(crate) struct RoomIdentity {
     me: Weak<Self>,
     /// The name of the lock and of the channel.
@@ -50,7 +53,7 @@ pub(crate) struct RoomIdentity {
     release: RefCell<Option<Function>>,
     /// What the holder has answered to this tab.
     answer: RefCell<String>,
-    on_taken: RefCell<Option<Box<dyn Fn()>>>,
+    on_taken: RefCell<Option<OnTaken>>,
 }
 
 impl RoomIdentity {
@@ -88,8 +91,8 @@ impl RoomIdentity {
         identity
     }
 
-    /// `act` is called when another tab takes the room: what is not saved yet has to be, before it returns, while this tab still holds the room.
-    pub(crate) fn set_on_taken(&self, act: Box<dyn Fn()>) {
+    /// `act` is called when another tab takes the room, which has it once the returned promise resolves.
+    pub(crate) fn set_on_taken(&self, act: OnTaken) {
         self.on_taken.replace(Some(act));
     }
 
@@ -156,15 +159,15 @@ impl RoomIdentity {
         current
     }
 
-    /// Gives the room up, so that another tab can have it.
-    pub(crate) fn release(&self) {
+    /// Gives the room up, so that another tab can have it once `saved` resolves, if that is a promise.
+    pub(crate) fn release(&self, saved: &JsValue) {
         self.claims.set(self.claims.get().wrapping_add(1));
         if let (true, Some(storage)) = (self.is_held(), storage()) {
             let _ = storage.remove_item(&self.name);
         }
         self.held.set(false);
         if let Some(release) = self.release.take() {
-            let _ = release.call0(&JsValue::UNDEFINED);
+            let _ = release.call1(&JsValue::UNDEFINED, saved);
         }
     }
 
@@ -202,7 +205,7 @@ impl RoomIdentity {
                 {
                     // What the other tab has saved since is newer.
                     identity.held.set(false);
-                    identity.give_up();
+                    drop(identity.give_up());
                 }
             });
         });
@@ -213,21 +216,28 @@ impl RoomIdentity {
         match text.as_str() {
             WHO if self.held.get() => self.post(HERE),
             TAKE if self.held.get() => {
-                // While it is held: what is not saved yet is.
-                self.give_up();
-                self.post(GIVEN);
+                let (saved, me) = (self.give_up(), self.me.clone());
+                spawn_local(async move {
+                    // The other tab reads what has been saved.
+                    let _ = JsFuture::from(saved).await;
+                    if let Some(identity) = me.upgrade() {
+                        identity.post(GIVEN);
+                    }
+                });
             }
             HERE | GIVEN => drop(self.answer.replace(text)),
             _ => {}
         }
     }
 
-    /// Another tab has the room.
-    fn give_up(&self) {
-        if let Some(on_taken) = &*self.on_taken.borrow() {
-            on_taken();
-        }
-        self.release();
+    /// Another tab gets the room once the promise resolves.
+    fn give_up(&self) -> Promise {
+        let saved = match &*self.on_taken.borrow() {
+            Some(on_taken) => on_taken(),
+            None => Promise::resolve(&JsValue::UNDEFINED),
+        };
+        self.release(&saved);
+        saved
     }
 
     fn post(&self, text: &str) {
@@ -240,7 +250,7 @@ impl RoomIdentity {
 
 impl Drop for RoomIdentity {
     fn drop(&mut self) {
-        self.release();
+        self.release(&JsValue::UNDEFINED);
         if let Some(channel) = &self.channel {
             let _ = call(channel, "close", &[]);
         }

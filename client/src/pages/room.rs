@@ -4,13 +4,14 @@ use crate::hooks::derived::{effect, memo};
 use leptos::prelude::*;
 
 use crate::components::composer::{composer, focus, use_page_events};
-use crate::components::conversation::{ReadPosition, message_log};
+use crate::components::conversation::message_log;
 use crate::components::copy_button::CopyButton;
 use crate::components::files::files;
 use crate::components::people::{avatar, people};
 use crate::components::reactive::{
     RoomText, button, click_handler, no_view, reactive_text, reactive_view, room_text,
 };
+use crate::components::read_position::ReadPosition;
 use crate::components::room_status::{name_form, status_banner};
 use crate::components::share_sheet::share_button;
 use crate::hooks::language::{Language, use_language};

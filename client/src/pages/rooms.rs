@@ -1,6 +1,7 @@
 //! The lobby: chooses a room and a name.
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use shared::signaling::{MAX_NAME, MAX_PASSWORD, MAX_ROOM_NAME};
 
 use crate::components::reactive::{
@@ -37,8 +38,19 @@ pub(crate) fn rooms_page(server: Server) -> AnyView {
     });
     let password = RwSignal::new(String::new());
     let wrong = RwSignal::new(None::<RoomText>);
-    let visited = move || server.with_value(|server| visited(server));
-    let rooms = RwSignal::new(visited());
+    let rooms = RwSignal::new(None::<Vec<VisitedRoom>>);
+    // Lists the rooms, without the one that is forgotten.
+    let list_rooms = move |forgotten: Option<String>| {
+        let server = server.get_value();
+        spawn_local(async move {
+            if let Some(name) = forgotten {
+                forget(&server, &name).await;
+            }
+            let found = visited(&server).await;
+            let _ = rooms.try_set(Some(found));
+        });
+    };
+    list_rooms(None);
     let join = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let (name, room) = (name.get_untracked(), room.get_untracked());
@@ -92,7 +104,9 @@ pub(crate) fn rooms_page(server: Server) -> AnyView {
         .into_any()
     };
     let list = reactive_view(move || {
-        let rooms_now = rooms.get();
+        let Some(rooms_now) = rooms.get() else {
+            return no_view();
+        };
         if rooms_now.is_empty() {
             return view! { <p class="quiet small">{room_text(language, |text| text.no_recent_rooms)}</p> }
                 .into_any();
@@ -113,9 +127,8 @@ pub(crate) fn rooms_page(server: Server) -> AnyView {
                     let server = server.get_value();
                     if confirm(&question) {
                         open.leave(&server, &name);
-                        forget(&server, &name);
                         passwords.forget(&server, &name);
-                        rooms.set(visited());
+                        list_rooms(Some(name.clone()));
                     }
                 };
                 view! {

@@ -124,6 +124,7 @@ impl JoinMachine {
                 self.claimed = true;
                 self.open(now)
             }
+            JoinEvent::Claimed if self.claimed => Vec::new(),
             // The user left meanwhile.
             JoinEvent::Claimed => vec![JoinEffect::Release],
             JoinEvent::HeldElsewhere if self.state == JoinState::Claiming => {

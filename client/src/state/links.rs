@@ -8,6 +8,15 @@ pub enum TextSegment<'a> {
     Url(&'a str),
 }
 
+/// A text of more lines or bytes is shown in part at first.
+const LONG_LINES: usize = 24;
+const LONG_BYTES: usize = 3_000;
+
+/// Whether a text is about as high as a window.
+pub fn is_long(text: &str) -> bool {
+    text.len() > LONG_BYTES || text.lines().count() > LONG_LINES
+}
+
 /// Splits a text into URLs and the rest. A URL ends at white space, a quotation mark, an angle bracket or a character outside ASCII: browsers
 /// copy URLs in ASCII, and Chinese follows them without a space. Punctuation at the end belongs to the sentence.
 pub fn segments(text: &str) -> Vec<TextSegment<'_>> {

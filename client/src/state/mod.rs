@@ -30,7 +30,9 @@
 //! | [`join`] | when the signaling socket of a room is opened, closed and retried |
 //! | [`people`] | the people in a room, and which peers to connect to |
 //! | [`transfers`] | file transfers: their stages, and which files are requested without asking |
+//! | [`kept`] | what a browser keeps of its rooms, and which make room for others |
 //! | [`filter`] | filters and histogram of the canvas page |
+//! | [`row_window`] | which messages of a conversation are in the page |
 //! | [`rows`] | the rows of a conversation: messages, days, notes |
 //! | [`links`] | URLs in a text |
 //! | [`alerts`] | which messages a person who is elsewhere is told of |
@@ -51,6 +53,7 @@ pub mod frame_skips;
 pub mod gallery;
 pub mod inset;
 pub mod join;
+pub mod kept;
 pub mod level;
 pub mod links;
 pub mod meter;
@@ -63,6 +66,7 @@ pub mod room;
 mod room_model;
 pub mod room_name;
 pub mod route;
+pub mod row_window;
 pub mod rows;
 pub mod server;
 pub mod server_report;

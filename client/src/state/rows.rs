@@ -1,5 +1,7 @@
 //! The rows of a conversation, top to bottom: messages, days, notes, and the mark before the first unread message.
 
+use std::ops::Range;
+
 use shared::conversation::Entry;
 use shared::signaling::PeerId;
 
@@ -14,6 +16,8 @@ pub type MessageKey = (u64, PeerId);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
+    /// Above the first message of the conversation.
+    Beginning,
     /// Days since 1970 in the reader's time zone.
     Day(u64),
     Unread,
@@ -29,6 +33,7 @@ impl Row {
     /// Unique in a conversation.
     pub fn id(&self) -> String {
         match self {
+            Self::Beginning => "beginning".to_owned(),
             Self::Day(day) => format!("day {day}"),
             Self::Unread => "unread".to_owned(),
             Self::Message { key, first } => format!("{first} {} {}", key.0, key.1),
@@ -50,6 +55,7 @@ impl Row {
         let (kind, number) = (words.next()?, words.next());
         let number = number.and_then(|number| number.parse().ok());
         match (kind, number) {
+            ("beginning", _) => Some(Self::Beginning),
             ("unread", _) => Some(Self::Unread),
             ("day", Some(day)) => Some(Self::Day(day)),
             ("true" | "false", Some(number)) => Some(Self::Message {
@@ -64,28 +70,46 @@ impl Row {
     }
 }
 
-/// Builds the rows in order. `unread`: the first unread message. `local` converts milliseconds since 1970 from UTC to the reader's time zone.
+/// Builds the rows of some entries, in order; the same for an entry whichever others are `shown`. `unread`: the first unread message. `local`
+/// converts milliseconds since 1970 from UTC to the reader's time zone.
 pub fn rows(
     entries: &[Entry],
+    shown: Range<usize>,
     notes: &[Note],
     unread: Option<&MessageKey>,
     local: &dyn Fn(u64) -> u64,
 ) -> Vec<Row> {
-    let mut rows = Vec::with_capacity(entries.len() + notes.len() + 8);
-    let mut notes = notes.iter().peekable();
-    let mut day = 0;
-    let mut before: Option<&Entry> = None;
-    for entry in entries {
+    let (above, to_the_end) = (&entries[..shown.start], shown.end == entries.len());
+    let mut rows = Vec::with_capacity(shown.len() + notes.len() + 8);
+    let last_above = above.last();
+    let mut notes = notes
+        .iter()
+        .skip_while(|note| last_above.is_some_and(|entry| note.after < entry.message.number))
+        .peekable();
+    let latest_above = above.iter().map(|entry| entry.message.at).max();
+    let mut day = latest_above.map_or(0, |at| local(at) / DAY_MS);
+    // The clocks of authors differ, so days only go forward.
+    let mut new_day = |at: u64, rows: &mut Vec<Row>| {
+        let today = local(at) / DAY_MS;
+        let begins = today > day;
+        if begins {
+            day = today;
+            rows.push(Row::Day(day));
+        }
+        begins
+    };
+    if above.is_empty() && !entries.is_empty() {
+        rows.push(Row::Beginning);
+    }
+    let mut before = last_above;
+    for entry in &entries[shown] {
         let message = &entry.message;
         while let Some(note) = notes.next_if(|note| note.after < message.number) {
+            new_day(note.at, &mut rows);
             rows.push(Row::Note(note.clone()));
             before = None;
         }
-        // The clocks of authors differ, so days only go forward.
-        let today = local(message.at) / DAY_MS;
-        if today > day {
-            day = today;
-            rows.push(Row::Day(day));
+        if new_day(message.at, &mut rows) {
             before = None;
         }
         let key = (message.number, entry.author.clone());
@@ -104,7 +128,12 @@ pub fn rows(
         });
         before = Some(entry);
     }
-    rows.extend(notes.cloned().map(Row::Note));
+    if to_the_end {
+        for note in notes {
+            new_day(note.at, &mut rows);
+            rows.push(Row::Note(note.clone()));
+        }
+    }
     rows
 }
 
@@ -132,6 +161,7 @@ mod tests {
 
     fn shape(rows: &[Row]) -> String {
         let letters = rows.iter().map(|row| match row {
+            Row::Beginning => 'b',
             Row::Day(_) => 'd',
             Row::Unread => 'u',
             Row::Note(_) => 'n',
@@ -139,6 +169,15 @@ mod tests {
             Row::Message { first: false, .. } => 's',
         });
         letters.collect()
+    }
+
+    fn all(
+        entries: &[Entry],
+        notes: &[Note],
+        unread: Option<&MessageKey>,
+        local: &dyn Fn(u64) -> u64,
+    ) -> Vec<Row> {
+        rows(entries, 0..entries.len(), notes, unread, local)
     }
 
     #[test]
@@ -150,15 +189,15 @@ mod tests {
             2 * DAY_MS,
             2 * DAY_MS + 1,
         ]);
-        let rows = rows(conversation.entries(), &[], None, &|at| at);
-        assert_eq!(shape(&rows), "dSsSdSs");
+        let rows = all(conversation.entries(), &[], None, &|at| at);
+        assert_eq!(shape(&rows), "bdSsSdSs");
     }
 
     #[test]
     fn a_day_begins_at_the_readers_midnight() {
         let conversation = conversation(&[DAY_MS - 3_600_000, DAY_MS + 1]);
-        let east = rows(conversation.entries(), &[], None, &|at| at + 8 * 3_600_000);
-        assert_eq!(shape(&east), "dSS");
+        let east = all(conversation.entries(), &[], None, &|at| at + 8 * 3_600_000);
+        assert_eq!(shape(&east), "bdSS");
     }
 
     #[test]
@@ -176,8 +215,8 @@ mod tests {
         };
         let notes = [note(0, "a"), note(numbers[0], "b"), note(numbers[1], "c")];
         let unread = (numbers[1], id(1));
-        let rows = rows(conversation.entries(), &notes, Some(&unread), &|at| at);
-        assert_eq!(shape(&rows), "ndSnuSn");
+        let rows = all(conversation.entries(), &notes, Some(&unread), &|at| at);
+        assert_eq!(shape(&rows), "bndSnuSn");
         for row in &rows {
             assert_eq!(Row::from_id(&row.id(), &notes).as_ref(), Some(row));
         }
@@ -185,5 +224,43 @@ mod tests {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), rows.len(), "each row is found again");
+    }
+
+    #[test]
+    fn a_note_stands_below_the_day_on_which_it_happened() {
+        let conversation = conversation(&[DAY_MS]);
+        let arrived = |at| Note {
+            at,
+            after: DAY_MS,
+            event: RoomEvent::Arrived { name: "a".into() },
+        };
+        let notes = [arrived(DAY_MS + 1), arrived(2 * DAY_MS)];
+        let rows = all(conversation.entries(), &notes, None, &|at| at);
+        assert_eq!(shape(&rows), "bdSndn");
+        assert_eq!(shape(&all(&[], &notes, None, &|at| at)), "dndn");
+    }
+
+    #[test]
+    fn a_row_is_the_same_whichever_others_are_shown() {
+        let conversation =
+            conversation(&[DAY_MS, DAY_MS + 1, 2 * DAY_MS, 2 * DAY_MS + 1, 5 * DAY_MS]);
+        let entries = conversation.entries();
+        let note = |after: usize| Note {
+            at: entries[after].message.at,
+            after: entries[after].message.number,
+            event: RoomEvent::Arrived {
+                name: after.to_string(),
+            },
+        };
+        let notes: Vec<Note> = (0..5).map(note).collect();
+        let local = |at| at;
+        let whole = all(entries, &notes, None, &local);
+        for start in 0..5 {
+            for end in start + 1..=5 {
+                let part = rows(entries, start..end, &notes, None, &local);
+                let found = whole.windows(part.len()).any(|window| window == part);
+                assert!(found, "{start}..{end}: {part:?}");
+            }
+        }
     }
 }

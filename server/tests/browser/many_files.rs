@@ -233,10 +233,22 @@ async fn a_thousand_files_are_offered_at_once_and_each_shows_that_its_offer_arri
     connected_to(&chromium, "term").await;
     offer(&chromium, "web", COUNT, 2).await;
     let shown = format!(
-        "document.querySelectorAll('.chat-message.own[data-ticks=all]').length == {COUNT}
-         && document.querySelectorAll('#files .file').length == {COUNT}"
+        "document.querySelectorAll('#files .file').length == {COUNT}
+         && document.querySelector('.chat-message .file[data-name=\"{}\"]')",
+        name("web", COUNT - 1)
     );
-    chromium.until("all have ticks", &shown).await;
+    chromium.until("all are offered", &shown).await;
+    // The last ones are in the page; then, page by page, the others.
+    let seen = format!(
+        "(() => {{
+             window.ticked ??= new Set();
+             const log = document.querySelector('.message-log');
+             document.querySelectorAll('.chat-message.own[data-ticks=all] .file').forEach(file => ticked.add(file.dataset.name));
+             if (!document.querySelector('.chat-message.own:not([data-ticks=all])')) log.scrollTop -= 2 * log.clientHeight;
+             return ticked.size == {COUNT};
+         }})()"
+    );
+    chromium.until("all have ticks", &seen).await;
     let last = name("web", COUNT - 1);
     term.event("file", |event| event["file"] == last).await;
 }

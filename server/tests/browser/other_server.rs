@@ -245,8 +245,12 @@ async fn a_page_of_another_site_cannot_frame_rooms_of_a_static_host() {
     assert_eq!(own.rooms.sockets(), 0);
 }
 
-/// Names of what is kept, as clients before this one had them.
+/// What is kept, as clients before this one had it.
 const AS_BEFORE: &str = "
+    localStorage.setItem('weir room SERVER old room', JSON.stringify({
+        me: '1'.repeat(16), clock: 7, heard: {},
+        entries: [{ author: '1'.repeat(16), name: 'Ann', message: { number: 7, at: 7, body: { is: 'text', text: 'long ago' } }, reached: 0 }],
+    }));
     for (const storage of [localStorage, sessionStorage]) {
         for (const name of Object.keys(storage).filter(name => name.startsWith('weir '))) {
             const [, what, , ...room] = name.split(' ');
@@ -262,11 +266,11 @@ async fn what_was_kept_before_is_of_the_own_server() {
     let browser = TestBrowser::shared_chromium().await;
     let own = server().await;
     join(&browser, &own, "old room", "Ann").await;
-    send_message(&browser, "long ago").await;
     let own_key = key(&browser, &own.url, "old room").await;
     // Without a client.
     browser.open(&own.url("/api/health")).await;
-    assert_eq!(browser.run(AS_BEFORE).await, "weir.room.old room");
+    let as_before = AS_BEFORE.replace("SERVER", &own.url);
+    assert_eq!(browser.run(&as_before).await, "weir.room.old room");
     browser.open(&own.url("/#/rooms")).await;
     let listed = "document.querySelector('#recent-rooms a')?.innerText === 'old room'";
     browser.until("the room is listed", listed).await;

@@ -141,13 +141,10 @@ async fn unread_messages_are_counted_and_marked() {
     join(&lin, &server, "demo", "Lin").await;
     connected_to(&ann, "Lin").await;
     connected_to(&lin, "Ann").await;
-    send_message(
-        &lin,
-        &"a line\n"
-            .repeat(60)
-            .replace('\n', "\u{E008}\u{E007}\u{E000}"),
-    )
-    .await;
+    for _ in 0..3 {
+        let lines = "a line\n".repeat(20);
+        send_message(&lin, &lines.replace('\n', "\u{E008}\u{E007}\u{E000}")).await;
+    }
     all_delivered(&lin).await;
 
     ann.run("document.hasFocus = () => false; window.dispatchEvent(new Event('blur'))")

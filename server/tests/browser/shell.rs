@@ -12,6 +12,7 @@ use testkit::{browser::TestBrowser, dist, site::Site};
 use tokio::sync::Semaphore;
 use tower_http::services::ServeDir;
 
+use crate::kept_messages::is_stored;
 use crate::rooms::{join, send_message};
 use crate::server;
 
@@ -197,9 +198,11 @@ async fn a_client_that_has_stopped_says_so_saves_the_conversation_and_can_be_rel
         let room = format!("stopped-{at}");
         join(&browser, &server, &room, &name).await;
         for (what, fault) in FAULTS {
+            // In one of the two places.
             let saved = format!(
-                "!!localStorage.getItem('weir room {} {room}')?.includes('{what}')",
-                server.url
+                "(async () => !!localStorage.getItem('weir room {} {room}')?.includes('{what}') || await {})()",
+                server.url,
+                is_stored(what)
             );
             browser
                 .until("its own line is there", "document.querySelector('#rename')")

@@ -97,6 +97,8 @@ fn a_conversation_survives_being_saved_and_a_new_id() {
     a.compose(5, "a", text("kept"), &[id(2)]).unwrap();
     let saved = serde_json::to_string(&a).unwrap();
     let mut again: Conversation = serde_json::from_str(&saved).unwrap();
+    a.take_changed(0);
+    a.written(0, true);
     assert_eq!(again, a);
     again.set_id(id(1));
     assert!(again.is_mine(&again.entries()[0]));
@@ -129,12 +131,15 @@ fn nothing_grows_without_bound() {
             ReceiveOutcome::New { .. }
         ));
     }
-    assert_eq!(a.entries().len(), MAX_ENTRIES);
+    assert!((MAX_ENTRIES - DROPPED_AT_ONCE..=MAX_ENTRIES).contains(&a.entries().len()));
     assert_eq!(a.highest.len(), MAX_AUTHORS);
-    for n in 0..100 {
+    for n in 0..200 {
         a.compose(n, "a", text(&"y".repeat(60_000)), &[]).unwrap();
     }
-    assert!(a.entries().iter().map(Entry::bytes).sum::<usize>() <= MAX_BYTES);
+    let bytes = a.entries().iter().map(Entry::bytes).sum::<usize>();
+    assert!(bytes == a.bytes() && bytes <= MAX_BYTES);
+    let made = 2 * MAX_ENTRIES as u64 + 200;
+    assert_eq!(a.dropped().count, made - a.entries().len() as u64);
 }
 
 #[test]
@@ -213,4 +218,140 @@ fn a_text_without_a_number_is_shown_and_takes_no_number_from_its_author() {
         assert!(a.receive_plain(&id(2), "b", 1, refused).is_none());
     }
     assert!(a.receive_plain(&id(1), "me", 1, "x".into()).is_none());
+}
+
+/// What a store has of a conversation that is saved entry by entry.
+#[derive(Default)]
+struct Store {
+    head: Option<Conversation>,
+    entries: BTreeMap<(u64, PeerId), Entry>,
+}
+
+impl Store {
+    fn save(&mut self, conversation: &mut Conversation) -> usize {
+        let entries = conversation.take_changed(0);
+        let count = entries.len();
+        self.head = Some(conversation.part(|_| false));
+        for entry in entries {
+            let key = (entry.message.number, entry.author.clone());
+            self.entries.insert(key, entry);
+        }
+        conversation.written(0, true);
+        count
+    }
+
+    fn load(&self) -> Conversation {
+        let mut saved = self.head.clone().unwrap();
+        for entry in self.entries.values() {
+            saved.restore(entry.clone());
+        }
+        saved
+    }
+}
+
+#[test]
+fn what_has_changed_is_saved_and_nothing_else() {
+    let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
+    let mut store = Store::default();
+    for n in 0..10 {
+        a.compose(n, "a", text("own"), &[id(2)]).unwrap();
+        let theirs = b.compose(n, "b", text("theirs"), &[id(1)]).unwrap();
+        deliver(&[theirs], &mut b, &mut a);
+    }
+    assert_eq!(store.save(&mut a), 20);
+    assert_eq!(store.save(&mut a), 0);
+    let third = a
+        .entries()
+        .iter()
+        .filter(|entry| entry.author == id(1))
+        .nth(2);
+    let third = third.unwrap().message.number;
+    a.acknowledge(&id(2), third);
+    assert_eq!(store.save(&mut a), 3);
+    a.mark_read();
+    assert_eq!((a.unread(), store.save(&mut a)), (0, 10));
+    assert_eq!(store.load(), a);
+
+    // What could not be saved is tried again.
+    a.compose(99, "a", text("late"), &[]).unwrap();
+    assert!(a.unsaved().is_some());
+    assert_eq!(a.take_changed(1).len(), 1);
+    assert_eq!(a.unsaved().unwrap().entries().len(), 1);
+    a.written(1, false);
+    assert_eq!(store.save(&mut a), 1);
+
+    // What changes while it is written is written again.
+    a.compose(100, "a", text("quick"), &[id(2)]).unwrap();
+    assert_eq!(a.take_changed(2).len(), 1);
+    a.acknowledge(&id(2), 100);
+    assert!(!a.take_changed(3).is_empty());
+    a.written(2, false);
+    assert!(a.unsaved().is_some(), "by the second write");
+    a.written(3, true);
+    assert!(a.unsaved().is_none());
+}
+
+#[test]
+fn what_is_loaded_late_loses_and_doubles_nothing() {
+    let mut a = Conversation::new(id(1));
+    let mut store = Store::default();
+    for n in 1..=6 {
+        a.compose(n, "a", text(&n.to_string()), &[id(2)]).unwrap();
+    }
+    let message = |number| Message {
+        number,
+        at: 0,
+        body: text("theirs"),
+    };
+    a.receive(&id(3), "c", message(7));
+    store.save(&mut a);
+
+    // The page has another id now, and something is written before all is there.
+    let mut again = Conversation::new(id(9));
+    again.compose(2_000, "a", text("new"), &[id(2)]).unwrap();
+    let saved = store.load();
+    again.absorb(saved.part(|entry| entry.message.number > 4));
+    again.absorb(saved);
+    assert_eq!(
+        texts(&again),
+        ["1", "2", "3", "4", "5", "6", "theirs", "new"]
+    );
+    assert_eq!(again.on_open(&id(2)).len(), 7, "own messages are own");
+    assert_eq!(again.unread(), 1);
+    let again_theirs = again.receive(&id(3), "c", message(7));
+    assert_eq!(again_theirs, ReceiveOutcome::Duplicate { received: 7 });
+    let changed = again.unsaved().unwrap();
+    assert_eq!(texts(&changed), ["new"], "the others are in the store");
+}
+
+#[test]
+fn the_newest_of_a_conversation_is_what_fits() {
+    let mut a = Conversation::new(id(1));
+    for n in 1..=5 {
+        a.compose(n, "a", text(&"x".repeat(10)), &[]).unwrap();
+    }
+    for (bytes, count) in [(0, 0), (9, 0), (10, 1), (49, 4), (50, 5), (1_000, 5)] {
+        assert_eq!(a.newest(bytes).entries().len(), count, "{bytes}");
+    }
+    assert_eq!(a.newest(30).entries(), &a.entries()[2..]);
+}
+
+#[test]
+fn what_another_tab_has_saved_is_newer_but_for_what_is_not_saved_here() {
+    let (mut a, mut store) = (Conversation::new(id(1)), Store::default());
+    a.compose(1, "a", text("first"), &[id(2)]).unwrap();
+    store.save(&mut a);
+    // Another tab of the same person.
+    let mut other = store.load();
+    other.acknowledge(&id(2), 1);
+    other
+        .compose(2, "a", text("in the other"), &[id(2)])
+        .unwrap();
+    store.save(&mut other);
+
+    a.compose(3, "a", text("not saved"), &[]).unwrap();
+    a.reload(store.load());
+    assert_eq!(texts(&a), ["first", "in the other", "not saved"]);
+    assert_eq!(a.entries()[0].delivery_status(), DeliveryStatus::All);
+    assert_eq!(texts(&a.unsaved().unwrap()), ["not saved"]);
 }

@@ -94,7 +94,7 @@ impl RoomClient {
     fn run(&self, effect: JoinEffect) {
         match effect {
             JoinEffect::Claim { take } => self.claim(take),
-            JoinEffect::Release => self.identity.release(),
+            JoinEffect::Release => self.identity.release(&self.storage.saved()),
             JoinEffect::OpenSocket => self.open(),
             JoinEffect::CloseSocket => self.close(),
             JoinEffect::SendPing => self.send_to_server(&ClientMessage::Ping),
@@ -113,15 +113,14 @@ impl RoomClient {
 
     fn claim(&self, take: bool) {
         let (identity, me) = (Rc::clone(&self.identity), self.me.clone());
+        let storage = Rc::clone(&self.storage);
         spawn_local(async move {
-            let claimed = identity.claim(take).await;
-            let Some(client) = me.upgrade() else { return };
-            if claimed && !client.unsaved.get() {
-                // Another tab may have added to it.
-                let saved = client.storage.load();
-                let _ = client.room.conversation.try_set(saved);
+            if identity.claim(take).await {
+                // Before it joins: what a peer lacks is sent in order. Another tab may have added to it.
+                storage.load().await;
             }
-            client.step(match claimed {
+            let Some(client) = me.upgrade() else { return };
+            client.step(match identity.is_held() {
                 true => JoinEvent::Claimed,
                 false => JoinEvent::HeldElsewhere,
             });

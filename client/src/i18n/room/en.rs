@@ -120,6 +120,22 @@ pub const TEXT: Room = Room {
     tick_count: |reached, of| format!("{reached} of {of}"),
     tick_all: "Delivered to all",
     new_messages: "New messages",
+    show_all: "Show all",
+    amount: |messages, size| match messages {
+        1 => format!("1 message, {size}"),
+        _ => format!("{messages} messages, {size}"),
+    },
+    kept_here: |amount, limit| {
+        format!("Kept in this browser: {amount}. At most {limit}; then the oldest are deleted.")
+    },
+    dropped: |messages, until| match messages {
+        1 => format!("The oldest message, of {until}, was deleted."),
+        _ => format!("The oldest {messages} messages, up to {until}, were deleted."),
+    },
+    storage_full: "The storage of this browser is full: new messages are lost when you close this page. Delete rooms that you no longer need, or data of this site in the settings of the browser.",
+    storage_partly: "This browser gives the page no database: only the newest messages of this room are kept, 1 MB of text. Reload the page to try again, or allow it to store data in the settings of the browser.",
+    storage_denied: "This browser does not let the page keep anything: new messages are lost when you close it. Open it in a window that is not private, or allow it to store data.",
+    delete_rooms: "Show the rooms that are kept",
     write_message: "Write a message",
     send: "Send",
     text_limit: |size| {

@@ -116,6 +116,16 @@ pub const TEXT: Room = Room {
     tick_count: |reached, of| format!("{reached}/{of}"),
     tick_all: "已全部送达",
     new_messages: "有新消息",
+    show_all: "显示全部",
+    amount: |messages, size| format!("{messages} 条消息，{size}"),
+    kept_here: |amount, limit| {
+        format!("保存在此浏览器中：{amount}。上限为 {limit}，超出后删除最早的消息。")
+    },
+    dropped: |messages, until| format!("最早的 {messages} 条消息（截至 {until}）已删除。"),
+    storage_full: "此浏览器的存储空间已满：关闭此页面后，新消息会丢失。请删除不再需要的房间，或在浏览器设置中删除本网站的数据。",
+    storage_partly: "此浏览器未向页面提供数据库：本房间仅保存最新的消息（1 MB 文本）。请重新加载页面再试，或在浏览器设置中允许本网站存储数据。",
+    storage_denied: "此浏览器不允许页面保存任何内容：关闭页面后，新消息会丢失。请在非无痕窗口中打开，或允许网站存储数据。",
+    delete_rooms: "查看已保存的房间",
     write_message: "输入消息",
     send: "发送",
     text_limit: |size| format!("此文本共 {size}，而一条消息最多 64 kB。请缩短，或作为文件发送。"),

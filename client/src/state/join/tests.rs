@@ -173,4 +173,11 @@ fn who_leaves_before_the_room_is_claimed_does_not_keep_it() {
     join.step(JoinEvent::Leave, 1, 0.0);
     let claimed = join.step(JoinEvent::Claimed, 2, 0.0);
     assert_eq!(claimed, [JoinEffect::Release]);
+    // Both claims of a user who came back meanwhile are granted.
+    join.step(JoinEvent::Join, 3, 0.0);
+    join.step(JoinEvent::Leave, 4, 0.0);
+    join.step(JoinEvent::Join, 5, 0.0);
+    let claimed = join.step(JoinEvent::Claimed, 6, 0.0);
+    assert_eq!(claimed, [JoinEffect::OpenSocket]);
+    assert!(join.step(JoinEvent::Claimed, 7, 0.0).is_empty());
 }

@@ -1,0 +1,62 @@
+//! What is kept of a conversation in this browser: said above its first message, and at once when nothing more can be kept.
+
+use leptos::prelude::*;
+use shared::conversation::{MAX_BYTES, MAX_ENTRIES};
+
+use super::reactive::{RoomText, no_view, reactive_text, reactive_view, room_text};
+use crate::hooks::language::Language;
+use crate::hooks::room::RoomHandle;
+use crate::i18n::format::bytes;
+use crate::i18n::intl::date;
+use crate::state::kept::StoreStatus;
+
+const DAY_MS: u64 = 24 * 60 * 60_000;
+
+/// Above the first message.
+pub(super) fn beginning(language: Language, room: RoomHandle) -> AnyView {
+    let line = reactive_text(move || {
+        let (lang, text) = (language.get(), language.room());
+        let (messages, size, dropped) = room.conversation.with(|conversation| {
+            (
+                conversation.entries().len(),
+                conversation.bytes(),
+                conversation.dropped(),
+            )
+        });
+        let amount = |messages, size: usize| (text.amount)(messages, &bytes(size as u64, lang));
+        let limit = amount(MAX_ENTRIES, MAX_BYTES);
+        let mut line = match room.kept.get() {
+            StoreStatus::Kept => (text.kept_here)(&amount(messages, size), &limit),
+            StoreStatus::Partly | StoreStatus::Full | StoreStatus::Denied => String::new(),
+        };
+        if dropped.count > 0 {
+            let gone = (text.dropped)(dropped.count, &date(dropped.until / DAY_MS, lang));
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&gone);
+        }
+        line
+    });
+    view! { <p class="divider beginning">{line}</p> }.into_any()
+}
+
+/// Nothing more can be kept.
+pub(super) fn storage_notice(language: Language, room: RoomHandle) -> AnyView {
+    let notice = move |id: &'static str, text: RoomText| {
+        view! { <p class="notice" id=id role="alert">{room_text(language, text)}</p> }.into_any()
+    };
+    reactive_view(move || match room.kept.get() {
+        StoreStatus::Kept => no_view(),
+        StoreStatus::Partly => notice("kept-partly", |text| text.storage_partly),
+        StoreStatus::Denied => notice("not-kept", |text| text.storage_denied),
+        StoreStatus::Full => view! {
+            <div class="notice" id="storage-full" role="alert">
+                <p>{room_text(language, |text| text.storage_full)}</p>
+                <a href="#/rooms">{room_text(language, |text| text.delete_rooms)}</a>
+            </div>
+        }
+        .into_any(),
+    })
+    .into_any()
+}

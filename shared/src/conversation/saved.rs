@@ -1,0 +1,150 @@
+//! How a conversation is saved: as a whole, or what has changed. A part of a conversation is a conversation with fewer entries; one without any has
+//! the clock and the numbers of the authors.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::SaveState;
+use super::{Conversation, Entry, MAX_NUMBER};
+use crate::signaling::PeerId;
+
+/// What a conversation had beyond its limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Messages.
+    pub count: u64,
+    /// The newest of them, in milliseconds since 1970.
+    pub until: u64,
+}
+
+/// The JSON of a conversation.
+#[derive(Deserialize)]
+pub(super) struct SavedConversation {
+    me: PeerId,
+    clock: u64,
+    heard: BTreeMap<PeerId, u64>,
+    entries: Vec<Entry>,
+    #[serde(default)]
+    dropped: Dropped,
+}
+
+impl From<SavedConversation> for Conversation {
+    fn from(saved: SavedConversation) -> Self {
+        let mut conversation = Self {
+            clock: saved.clock,
+            highest: saved.heard,
+            dropped: saved.dropped,
+            ..Self::new(saved.me)
+        };
+        for entry in saved.entries {
+            conversation.restore(entry);
+        }
+        conversation.drop_oldest();
+        conversation
+    }
+}
+
+impl Conversation {
+    /// Adds an entry that was saved. One that is there stays.
+    pub fn restore(&mut self, entry: Entry) {
+        let valid = entry.message.is_valid() && entry.message.number <= MAX_NUMBER;
+        let at = self.position(entry.key());
+        if let (Err(at), true) = (at, valid) {
+            self.insert_at(at, entry);
+        }
+    }
+
+    /// Adds what `saved`, a part of this conversation, has beyond it: its own messages are own messages here. Of an entry that both have, this one stays.
+    pub fn absorb(&mut self, mut saved: Self) {
+        saved.set_id(self.me.clone());
+        self.clock = self.clock.max(saved.clock);
+        for (author, number) in saved.highest {
+            let highest = self.highest.entry(author).or_default();
+            *highest = number.max(*highest);
+        }
+        self.forget_authors();
+        if self.dropped.count < saved.dropped.count {
+            self.dropped = saved.dropped;
+        }
+        for entry in saved.entries {
+            self.restore(entry);
+        }
+        self.drop_oldest();
+    }
+
+    /// The conversation with these entries alone.
+    pub fn part(&self, is_in: impl Fn(&Entry) -> bool) -> Self {
+        let mut part = Self {
+            clock: self.clock,
+            highest: self.highest.clone(),
+            dropped: self.dropped,
+            ..Self::new(self.me.clone())
+        };
+        for entry in self.entries.iter().filter(|entry| is_in(entry)) {
+            part.insert_at(part.entries.len(), entry.clone());
+        }
+        part
+    }
+
+    /// The newest entries, with at most so many bytes of texts.
+    pub fn newest(&self, bytes: usize) -> Self {
+        let mut left = bytes;
+        let mut entries = self.entries.iter().rev();
+        let oldest = entries.find(|entry| {
+            let fits = entry.bytes() <= left;
+            left = left.saturating_sub(entry.bytes());
+            !fits
+        });
+        match oldest {
+            Some(oldest) => self.part(|entry| entry.key() > oldest.key()),
+            None => self.clone(),
+        }
+    }
+
+    /// The entries that have changed since the last call, for a write that begins: report its end with [`Self::written`].
+    pub fn take_changed(&mut self, write: u32) -> Vec<Entry> {
+        let changed = self.entries.iter_mut();
+        let changed = changed.filter(|entry| entry.save_state == SaveState::Changed);
+        let changed = changed.map(|entry| {
+            entry.save_state = SaveState::Saving(write);
+            Entry {
+                save_state: SaveState::Saved,
+                ..entry.clone()
+            }
+        });
+        changed.collect()
+    }
+
+    /// A write has ended.
+    pub fn written(&mut self, write: u32, succeeded: bool) {
+        let of_it = self.entries.iter_mut();
+        for entry in of_it.filter(|entry| entry.save_state == SaveState::Saving(write)) {
+            entry.save_state = match succeeded {
+                true => SaveState::Saved,
+                false => SaveState::Changed,
+            };
+        }
+    }
+
+    /// What has not been saved, if anything.
+    pub fn unsaved(&self) -> Option<Self> {
+        let unsaved = |entry: &Entry| entry.save_state != SaveState::Saved;
+        let any = self.entries.iter().any(unsaved);
+        any.then(|| self.part(unsaved))
+    }
+
+    /// All of it has to be saved: it comes from another place.
+    pub fn set_all_changed(&mut self) {
+        for entry in &mut self.entries {
+            entry.save_state = SaveState::Changed;
+        }
+    }
+
+    /// Adds what the store has, `saved`. What has not been saved yet stays; of all else `saved` is newer.
+    pub fn reload(&mut self, saved: Self) {
+        let mut unsaved = self.unsaved().unwrap_or_else(|| self.part(|_| false));
+        unsaved.absorb(saved);
+        *self = unsaved;
+    }
+}
