@@ -109,6 +109,8 @@ struct Bench {
     window: Duration,
 }
 
+/// Of viewers of many publishers, one in so many checks each frame.
+const CHECKED: usize = 10;
 /// Publishers without viewers, of which the cost of one follows.
 const INGESTED: usize = 20;
 
@@ -288,8 +290,7 @@ impl Bench {
         let mut pools = Vec::new();
         for index in 0..count {
             let mut pool = ViewerPool::new(&server.whep(index), &self.usual)?;
-            // One in ten checks each frame.
-            let kind = match index % 10 {
+            let kind = match index % CHECKED {
                 0 => ViewerKind::Probe { loss: 0 },
                 _ => ViewerKind::Background,
             };
@@ -302,20 +303,21 @@ impl Bench {
         let began = Instant::now();
         let busy = server.cpu(self.window).await?;
         let seconds = began.elapsed().as_secs_f64();
-        let (mut whole, mut missing, mut probes) = (0, 0, 0);
-        for pool in &mut pools {
+        let (mut fewest, mut missing) = (u64::MAX, 0);
+        for (index, pool) in pools.iter_mut().enumerate() {
             pool.check_connected().await?;
             let video = pool.take_report().video;
-            probes += u64::from(video.whole > 0);
-            whole += video.whole;
             missing += video.missing + video.damaged + video.disordered;
+            if index % CHECKED == 0 {
+                fewest = fewest.min(video.whole);
+            }
         }
-        let fps = whole as f64 / seconds / probes.max(1) as f64;
+        let fps = fewest as f64 / seconds;
         Ok(Figure {
             what: "publishers with a viewer each on one core",
             target: format!("{count}, nothing missing"),
             measured: format!(
-                "{count} use {:.0} % of it; {fps:.1} frames a second, {missing} missing",
+                "{count} use {:.0} % of it; at least {fps:.1} frames a second, {missing} missing",
                 100.0 * busy
             ),
             is_met: missing == 0 && fps > 29.0,

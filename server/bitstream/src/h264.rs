@@ -269,18 +269,12 @@ fn after_start_code(stream: &[u8]) -> Option<&[u8]> {
 
 /// The position of the next `00 00 01`.
 fn find_start_code(stream: &[u8]) -> Option<usize> {
-    let mut at = 2;
-    while at < stream.len() {
-        match stream[at] {
-            1 if stream[at - 1] == 0 && stream[at - 2] == 0 => return Some(at - 2),
-            0 => at += 1,
-            1 => at += 1,
-            // Neither 0 nor 1: no start code contains this byte, so the next one ends three bytes further on at the
-            // earliest.
-            _ => at += 3,
-        }
-    }
-    None
+    // Ones are found by SIMD; in coded video one byte of 256 is one.
+    let mut ones = memchr::memchr_iter(1, stream);
+    ones.find_map(|one| {
+        let start = one.checked_sub(2)?;
+        (stream[start..one] == [0, 0]).then_some(start)
+    })
 }
 
 /// The NAL units of the mp4 form. Stops at the first one whose length exceeds the packet.
