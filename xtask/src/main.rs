@@ -46,7 +46,7 @@ Usage: cargo xtask COMMAND
   setup [--no-install]
                   only install what `run` and `test` need
   ci              all of `test`, the checks of dependencies, the bound on the instructions of the egress loop,
-                  and half a minute of each fuzz target. A skipped test is a failure
+                  and some seconds of each fuzz target. A skipped test is a failure
   bundle          build the page alone, in dist/, as `trunk build --release` does
   size            build the bundle and print what the watch page costs on the wire; fails above the limit
   structure       only check the rules of the source tree: imports, layers of packages, length of files
@@ -81,6 +81,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "run" => run::run(rest),
         "test" => test::test(run::without_dashes(rest)),
         "ci" => test::ci(),
+        "ci-beside" => test::ci_beside(),
         "setup" => setup::setup(rest),
         "bundle" => bundle::bundle(rest),
         "size" => bundle::build().and_then(|()| bundle::check_size()),

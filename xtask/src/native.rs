@@ -28,19 +28,18 @@ pub(crate) struct Options {
     pub(crate) ci: bool,
 }
 
-pub(crate) fn steps(options: &Options) -> Vec<Step> {
+/// The step that compiles the tests, and those that run them.
+pub(crate) fn steps(options: &Options) -> (Step, Vec<Step>) {
     let [compiled, all, examples] = [(); 3].map(|()| options.clone());
     let mut run = Step::new("tests: run", move || self::run(&all));
     if options.names.is_empty() {
         run = run.about(20 * 60);
     }
-    vec![
-        Step::new("tests: compile", move || compile(&compiled)).about(260),
-        run,
-        Step::new("tests: examples in documentation", move || {
-            run_examples(&examples)
-        }),
-    ]
+    let compile = Step::new("tests: compile", move || compile(&compiled)).about(260);
+    let examples = Step::new("tests: examples in documentation", move || {
+        run_examples(&examples)
+    });
+    (compile, vec![run, examples])
 }
 
 fn compile(options: &Options) -> Result<()> {

@@ -1,6 +1,6 @@
 //! `cargo xtask test` and `cargo xtask ci`: every check and every test, cheap ones first.
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
 use anyhow::{Context, Result, bail};
 
@@ -30,6 +30,26 @@ pub(crate) fn ci() -> Result<()> {
     })
 }
 
+/// `cargo xtask ci-beside`: what `ci` runs beside the tests, which leave a third of the cores idle. With the tools that it needs.
+pub(crate) fn ci_beside() -> Result<()> {
+    let mut steps = setup::missing(Scope::Ci, Install::Allowed)?.steps();
+    steps.extend(dependencies::steps());
+    let same = Step::new("the same bundle by Trunk", bundle::compare_with_trunk);
+    steps.push(same);
+    steps.push(fuzz::compile()?);
+    job::run(steps)?;
+    Ok(())
+}
+
+/// The same as a process that gets what the tests leave.
+fn at_idle() -> Result<Step> {
+    let mut idle = workspace::command("chrt");
+    idle.args(["--idle", "0"])
+        .arg(env::current_exe()?)
+        .arg("ci-beside");
+    Ok(Step::command("dependencies, Trunk, fuzz targets", idle).about(150))
+}
+
 fn parse(args: &[String]) -> Result<Options> {
     let mut options = Options::default();
     for arg in args {
@@ -47,15 +67,11 @@ fn parse(args: &[String]) -> Result<Options> {
 }
 
 fn check(options: Options) -> Result<()> {
-    let scope = match (options.ci, options.full) {
-        (true, _) => Scope::Ci,
-        (false, true) => Scope::Full,
-        (false, false) => Scope::Test,
+    let scope = match options.full {
+        true => Scope::Full,
+        false => Scope::Test,
     };
     let mut steps = setup::missing(scope, options.install)?.steps();
-    if options.ci {
-        steps.extend(dependencies::steps());
-    }
     // The server's tests drive real browsers against the bundle.
     let bundle = Step::new("bundle", bundle::build).about(90);
     if options.names.is_empty() {
@@ -63,7 +79,12 @@ fn check(options: Options) -> Result<()> {
     } else {
         steps.push(bundle);
     }
-    steps.extend(native::steps(&options));
+    let (compile, tests) = native::steps(&options);
+    steps.push(compile);
+    match options.ci {
+        true => steps.push(Step::side_by_side(vec![tests, vec![at_idle()?]])),
+        false => steps.extend(tests),
+    }
     if options.names.is_empty() {
         let options = options.clone();
         let tests = Step::new("tests in Chromium", move || browser_tests(&options));
@@ -71,7 +92,7 @@ fn check(options: Options) -> Result<()> {
     }
     if options.ci {
         steps.push(instructions::step());
-        steps.extend(fuzz::all()?);
+        steps.push(fuzz::all()?);
     }
     let times = job::run(steps)?;
     print_times(&times);
@@ -98,11 +119,7 @@ fn static_checks(ci: bool, bundle: Step) -> Vec<Step> {
         cargo.args(["--target", "wasm32-unknown-unknown", "--", "-D", "warnings"]);
         child::run(for_once(&mut cargo, ci))
     });
-    let mut of_client = vec![bundle, size, clippy_wasm];
-    if ci {
-        let same = Step::new("the same bundle by Trunk", bundle::compare_with_trunk);
-        of_client.push(same.about(25));
-    }
+    let of_client = vec![bundle, size, clippy_wasm];
     vec![
         Step::new("structure", structure::check),
         Step::command("format", cargo(ci, &["fmt", "--all", "--check"])),
