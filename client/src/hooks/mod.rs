@@ -19,6 +19,7 @@ pub(crate) mod publisher;
 pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod room_client;
+pub(crate) mod room_database;
 pub(crate) mod room_identity;
 pub(crate) mod room_passwords;
 pub(crate) mod room_storage;

@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use js_sys::{Function, Promise};
+use js_sys::{Array, Function, Promise};
 use leptos::prelude::window;
 use leptos::task::spawn_local;
 use shared::signaling::{PeerId, PeerKey};
@@ -16,9 +16,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{EventTarget, MessageEvent};
 
-use super::server_storage::session_storage;
+use super::server_storage::{session_storage, stored_names};
 use super::window::storage;
-use crate::rtc::dynamic::{call, construct, get, object};
+use crate::rtc::dynamic::{call, call_async, construct, get, object};
 use crate::rtc::listener::Listener;
 use crate::rtc::timer::sleep;
 use crate::state::stored_name::stored_as;
@@ -255,6 +255,31 @@ impl Drop for RoomIdentity {
             let _ = call(channel, "close", &[]);
         }
     }
+}
+
+/// The rooms that a tab of this browser is in: the names of their conversations in the browser's storage.
+pub(super) async fn open_rooms() -> Vec<String> {
+    let locks = get(&window().navigator(), "locks");
+    let names = match call_async(&locks, "query", &[]).await {
+        Ok(state) => {
+            let held = Array::from(&get(&state, "held"));
+            let names = held
+                .iter()
+                .filter_map(|lock| get(&lock, "name").as_string());
+            names.collect()
+        }
+        // Without locks, a tab that has crashed counts as well.
+        Err(_) => storage().map_or_else(Vec::new, |storage| stored_names(&storage)),
+    };
+    let held = stored_as("held", "", "");
+    let rooms = names.iter().filter_map(|name| {
+        let (server, room) = name
+            .strip_prefix(held.trim_end())?
+            .trim_start()
+            .split_once(' ')?;
+        Some(stored_as("room", server, room))
+    });
+    rooms.collect()
 }
 
 /// The key for the room, generated on the first visit. Where storage is denied, each page has another.

@@ -9,22 +9,19 @@ use std::rc::Rc;
 
 use js_sys::{Array, Promise};
 use leptos::prelude::*;
-use shared::conversation::{Conversation, Entry};
+use leptos::task::spawn_local;
+use shared::conversation::Conversation;
 use shared::signaling::PeerId;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use web_sys::{DomException, IdbKeyRange};
+use web_sys::DomException;
 
+use super::room_database::{RoomDatabase, conversation_name};
+use super::room_identity::open_rooms;
 use super::window::storage;
-use crate::rtc::database::{Change, Database};
-use crate::rtc::timer::{sleep, wall_ms};
+use crate::rtc::timer::sleep;
 use crate::state::kept::{KeptRoom, MAX_KEPT_BYTES, StoreStatus, excess};
-use crate::state::stored_name::stored_as;
 
-/// Rooms by name, as [`KeptRoom`] in JSON.
-const ROOMS: &str = "rooms";
-/// Entries by room, number, and author: an empty text for one's own, whose id may change. In JSON, after a letter: `+` for one's own, `-`.
-const ENTRIES: &str = "entries";
 /// Limit on the bytes of texts in local storage, which has 5 MB for all.
 const MAX_STORAGE_BYTES: usize = 1_000_000;
 /// The room is joined without what the database has when that has not come after this long.
@@ -48,66 +45,16 @@ pub(crate) struct RoomStorage {
     deleted: Cell<u64>,
 }
 
+/// Its name, the bytes of its texts, when it was saved.
+type RoomSize = (String, usize, u64);
+
 #[derive(Clone)]
 enum Place {
     /// Not yet known.
     Opening,
-    Database(Rc<Database>),
+    Database(Rc<RoomDatabase>),
     /// Everything in local storage.
     Whole,
-}
-
-/// The database of all conversations.
-pub(super) async fn open_database() -> Result<Database, JsValue> {
-    Database::open("weir conversations", &[ROOMS, ENTRIES]).await
-}
-
-/// The rooms of the database: their names in the browser's storage.
-pub(super) async fn kept_rooms(database: &Database) -> Result<Vec<(String, KeptRoom)>, JsValue> {
-    let (names, rooms) = (
-        database.keys(ROOMS, None).await?,
-        database.values(ROOMS, None).await?,
-    );
-    let rooms = names.iter().zip(rooms).filter_map(|(name, room)| {
-        let room = serde_json::from_str(&room.as_string()?).ok()?;
-        Some((name.as_string()?, room))
-    });
-    Ok(rooms.collect())
-}
-
-/// Deletes rooms from the database.
-pub(super) async fn delete_rooms(database: &Database, names: &[String]) -> Result<(), JsValue> {
-    let mut changes = Vec::new();
-    for name in names {
-        changes.push((ROOMS, Change::Delete(name.into())));
-        changes.push((ENTRIES, Change::DeleteRange(all_of(name)?)));
-    }
-    database.write(&changes).await
-}
-
-/// Of a room's conversation, in the browser's storage.
-pub(super) fn conversation_name(server: &str, room: &str) -> String {
-    stored_as("room", server, room)
-}
-
-fn before(name: &str) -> JsValue {
-    Array::of1(&name.into()).into()
-}
-
-fn all_of(name: &str) -> Result<IdbKeyRange, JsValue> {
-    // Numbers come before lists.
-    let after = Array::of2(&name.into(), &Array::new());
-    IdbKeyRange::bound(&before(name), &after)
-}
-
-fn from_json(entry: &JsValue, me: &PeerId) -> Option<Entry> {
-    let text = entry.as_string()?;
-    let (own, json) = text.split_at_checked(1)?;
-    let mut entry: Entry = serde_json::from_str(json).ok()?;
-    if own == "+" {
-        entry.author = me.clone();
-    }
-    Some(entry)
 }
 
 impl RoomStorage {
@@ -161,41 +108,45 @@ impl RoomStorage {
     }
 
     async fn load_from_database(&self) {
-        let Ok((database, saved)) = self.read().await else {
+        let Ok((database, rooms, saved)) = self.read().await else {
             self.place.replace(Place::Whole);
             return self.report(match storage() {
                 Some(_) => StoreStatus::Partly,
                 None => StoreStatus::Denied,
             });
         };
-        self.place.replace(Place::Database(Rc::new(database)));
+        let database = Rc::new(database);
+        self.place.replace(Place::Database(Rc::clone(&database)));
         self.deleted.set(saved.dropped().count);
         self.report(StoreStatus::Kept);
+        let name = self.name.clone();
         let _ = self.conversation.try_update(|all| all.reload(saved));
+        spawn_local(async move {
+            let mut open = open_rooms().await;
+            open.push(name);
+            let excess = excess(rooms, &open, MAX_KEPT_BYTES);
+            // What is not deleted now is the next time.
+            let _ = database.delete(&excess).await;
+        });
     }
 
-    async fn read(&self) -> Result<(Database, Conversation), JsValue> {
-        let database = open_database().await?;
-        let rooms = kept_rooms(&database).await?;
-        let sizes = rooms
-            .iter()
-            .map(|(name, room)| (name.clone(), room.bytes, room.saved));
-        let excess = excess(sizes.collect(), &self.name, MAX_KEPT_BYTES);
-        // What is not deleted now is the next time.
-        let _ = delete_rooms(&database, &excess).await;
+    async fn read(&self) -> Result<(RoomDatabase, Vec<RoomSize>, Conversation), JsValue> {
+        let database = RoomDatabase::open().await?;
+        let rooms = database.rooms().await?;
+        let size = |(name, room): &(String, KeptRoom)| (name.clone(), room.bytes, room.saved);
+        let sizes = rooms.iter().map(size).collect();
         let known = rooms.into_iter().find(|(name, _)| *name == self.name);
         let Some((_, KeptRoom { conversation, .. })) = known else {
             let me = self.conversation.try_with_untracked(|all| all.me().clone());
             let me = me.ok_or(JsValue::NULL)?;
-            return Ok((database, Conversation::new(me)));
+            return Ok((database, sizes, Conversation::new(me)));
         };
-        let (mut saved, me) = (conversation.clone(), conversation.me());
+        let mut saved = conversation.clone();
         // Nothing is awaited after this: what is saved meanwhile stays.
-        let entries = database.values(ENTRIES, Some(&all_of(&self.name)?)).await?;
-        for entry in entries.iter().filter_map(|entry| from_json(entry, me)) {
+        for entry in database.entries(&self.name, conversation.me()).await? {
             saved.restore(entry);
         }
-        Ok((database, saved))
+        Ok((database, sizes, saved))
     }
 
     /// Saves what has changed. Call while the room is this tab's.
@@ -261,14 +212,14 @@ impl RoomStorage {
         }
     }
 
-    fn write(self: &Rc<Self>, database: &Database) {
+    fn write(self: &Rc<Self>, database: &RoomDatabase) {
         let number = self.writes.get().wrapping_add(1);
         self.writes.set(number);
         let begun = self.conversation.try_maybe_update(|conversation| {
             let entries = conversation.take_changed(number);
             let begun = (!entries.is_empty()).then(|| {
-                let changes = self.changes(conversation, &entries);
-                changes.map(|changes| database.write(&changes))
+                let drops = conversation.dropped().count > self.deleted.get();
+                database.write(&self.name, conversation, &entries, drops)
             });
             (false, (begun, conversation.dropped().count))
         });
@@ -314,49 +265,5 @@ impl RoomStorage {
         if conversation.try_with_untracked(|_| ()).is_some() {
             conversation.notify();
         }
-    }
-
-    fn changes(
-        &self,
-        conversation: &Conversation,
-        entries: &[Entry],
-    ) -> Result<Vec<(&'static str, Change)>, JsValue> {
-        let json = |error: serde_json::Error| JsValue::from(error.to_string());
-        let room = KeptRoom::of(conversation, wall_ms());
-        let room = serde_json::to_string(&room).map_err(json)?;
-        let mut changes = vec![(
-            ROOMS,
-            Change::Put {
-                key: self.name.as_str().into(),
-                value: room.into(),
-            },
-        )];
-        for entry in entries {
-            let own = conversation.is_mine(entry);
-            let author = if own { "" } else { entry.author.as_str() };
-            let mut text = if own { "+" } else { "-" }.to_owned();
-            text.push_str(&serde_json::to_string(entry).map_err(json)?);
-            let number = JsValue::from_f64(entry.message.number as f64);
-            changes.push((
-                ENTRIES,
-                Change::Put {
-                    key: Array::of3(&self.name.as_str().into(), &number, &author.into()).into(),
-                    value: text.into(),
-                },
-            ));
-        }
-        let oldest = conversation.entries().first();
-        if let (Some(oldest), true) = (oldest, conversation.dropped().count > self.deleted.get()) {
-            let number = JsValue::from_f64(oldest.message.number as f64);
-            let oldest = Array::of2(&self.name.as_str().into(), &number);
-            let dropped = IdbKeyRange::bound_with_lower_open_and_upper_open(
-                &before(&self.name),
-                &oldest,
-                false,
-                true,
-            )?;
-            changes.push((ENTRIES, Change::DeleteRange(dropped)));
-        }
-        Ok(changes)
     }
 }

@@ -3,7 +3,7 @@
 use leptos::prelude::window;
 use shared::conversation::Conversation;
 
-use super::room_storage::{conversation_name, delete_rooms, kept_rooms, open_database};
+use super::room_database::{RoomDatabase, conversation_name};
 use super::server_storage::stored_names;
 use super::window::storage;
 use crate::rtc::timer::wall_ms;
@@ -19,8 +19,8 @@ pub(crate) struct VisitedRoom {
 
 /// The rooms of a server with the newest messages first.
 pub(crate) async fn visited(server: &str) -> Vec<VisitedRoom> {
-    let mut rooms = match open_database().await {
-        Ok(database) => kept_rooms(&database).await.unwrap_or_default(),
+    let mut rooms = match RoomDatabase::open().await {
+        Ok(database) => database.rooms().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };
     let prefix = conversation_name(server, "");
@@ -74,8 +74,8 @@ pub(crate) async fn forget(server: &str, name: &str) {
     if let Some(storage) = storage() {
         let _ = storage.remove_item(&name);
     }
-    if let Ok(database) = open_database().await {
+    if let Ok(database) = RoomDatabase::open().await {
         // What cannot be deleted is listed again.
-        let _ = delete_rooms(&database, &[name]).await;
+        let _ = database.delete(&[name]).await;
     }
 }

@@ -46,11 +46,11 @@ impl KeptRoom {
     }
 }
 
-/// The rooms that have to go, so that `rooms` (name, bytes, when it was saved) have at most `limit` bytes: those that were saved longest ago, never
-/// `current`.
-pub fn excess(mut rooms: Vec<(String, usize, u64)>, current: &str, limit: usize) -> Vec<String> {
+/// The rooms that have to go, so that `rooms` (name, bytes, when it was saved) have at most `limit` bytes: those that were saved longest ago, none of
+/// `open`.
+pub fn excess(mut rooms: Vec<(String, usize, u64)>, open: &[String], limit: usize) -> Vec<String> {
     let mut bytes: usize = rooms.iter().map(|(_, bytes, _)| bytes).sum();
-    rooms.retain(|(name, ..)| name != current);
+    rooms.retain(|(name, ..)| !open.contains(name));
     let mut excess = Vec::new();
     while bytes > limit {
         let oldest = (0..rooms.len()).min_by_key(|at| rooms[*at].2);
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rooms_that_were_left_longest_ago_make_room_and_the_present_one_stays() {
+    fn rooms_that_were_left_longest_ago_make_room_and_open_ones_stay() {
         let rooms = || {
             [
                 ("now", 50, 1),
@@ -78,9 +78,21 @@ mod tests {
             .map(|(name, bytes, saved)| (name.to_owned(), bytes, saved))
             .to_vec()
         };
-        assert!(excess(rooms(), "now", 140).is_empty());
-        assert_eq!(excess(rooms(), "now", 139), ["older"]);
-        assert_eq!(excess(rooms(), "now", 80), ["older", "old"]);
-        assert_eq!(excess(rooms(), "now", 0), ["older", "old", "new"]);
+        let open = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let now = open(&["now"]);
+        assert!(excess(rooms(), &now, 140).is_empty());
+        assert_eq!(excess(rooms(), &now, 139), ["older"]);
+        assert_eq!(excess(rooms(), &now, 80), ["older", "old"]);
+        assert_eq!(excess(rooms(), &now, 0), ["older", "old", "new"]);
+        // In another tab.
+        assert_eq!(
+            excess(rooms(), &open(&["older", "now"]), 80),
+            ["old", "new"]
+        );
     }
 }
