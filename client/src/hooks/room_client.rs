@@ -110,15 +110,14 @@ impl RoomClient {
 
     /// Leaves the room for good.
     pub(crate) fn end(&self) {
-        self.save();
+        self.save_all();
         self.step(JoinEvent::Leave);
         self.files.end();
     }
 
     /// The page is hidden, or its client has stopped. `unloading`: it does not enter the back/forward cache. No `leave` is sent, as after a reload this is the same peer: the browser closes the socket with a status from which the server knows.
     pub(crate) fn hide(&self, unloading: bool) {
-        self.is_lost();
-        self.save();
+        self.save_all();
         if unloading {
             self.identity.release(&self.storage.saved());
             drop(self.mesh.take());
@@ -127,7 +126,10 @@ impl RoomClient {
 
     /// Of the conversation, something would be lost with the page.
     pub(crate) fn is_lost(&self) -> bool {
-        self.identity.is_held() && !self.storage.save_at_once()
+        match self.identity.is_held() {
+            true => !self.storage.save_at_once(),
+            false => self.storage.is_lost(),
+        }
     }
 
     fn password(&self) -> Option<RoomPassword> {
@@ -211,6 +213,14 @@ impl RoomClient {
             }
         });
         self.saving.replace(Some(timer));
+    }
+
+    /// Before this tab gives the room up: the database may refuse when nobody can be told any more.
+    fn save_all(&self) {
+        if self.identity.is_held() {
+            self.storage.save_at_once();
+        }
+        self.save();
     }
 
     fn save(&self) {

@@ -43,6 +43,8 @@ pub(crate) struct RoomStorage {
     written: RefCell<Promise>,
     /// Dropped messages that the database no longer has.
     deleted: Cell<u64>,
+    /// What is not in the database did not fit into local storage either.
+    lost: Cell<bool>,
 }
 
 /// Its name, the bytes of its texts, when it was saved.
@@ -70,6 +72,7 @@ impl RoomStorage {
             writes: Cell::default(),
             written: RefCell::new(Promise::resolve(&JsValue::UNDEFINED)),
             deleted: Cell::default(),
+            lost: Cell::default(),
         })
     }
 
@@ -154,7 +157,11 @@ impl RoomStorage {
         let place = self.place.borrow().clone();
         match place {
             Place::Database(database) => self.write(&database),
-            Place::Opening => drop(self.save_at_once()),
+            Place::Opening => {
+                if !self.save_at_once() {
+                    self.report(StoreStatus::Full);
+                }
+            }
             Place::Whole => {
                 let saved = self.conversation.try_maybe_update(|conversation| {
                     let status = self.write_to_storage(&conversation.newest(MAX_STORAGE_BYTES));
@@ -174,24 +181,27 @@ impl RoomStorage {
         self.written.borrow().clone()
     }
 
-    /// The page goes: writes what is not in the database to local storage. False: it is lost.
+    /// The page or the room goes: writes what is not in the database to local storage. False: it is lost.
     pub(crate) fn save_at_once(&self) -> bool {
-        let is_whole = matches!(*self.place.borrow(), Place::Whole);
+        let has_database = matches!(*self.place.borrow(), Place::Database(_));
         // Only read: a client that has stopped may have been reading.
         let status = self.conversation.try_with_untracked(|conversation| {
             let unsaved = conversation.unsaved()?;
-            Some(self.write_to_storage(&match is_whole {
-                true => conversation.newest(MAX_STORAGE_BYTES),
-                false => unsaved,
+            Some(self.write_to_storage(&match has_database {
+                true => unsaved,
+                false => conversation.newest(MAX_STORAGE_BYTES),
             }))
         });
-        match status.flatten() {
-            None => true,
-            Some(status) => {
-                self.left.set(true);
-                status == StoreStatus::Partly
-            }
-        }
+        let status = status.flatten();
+        self.left.set(self.left.get() || status.is_some());
+        self.lost
+            .set(status.is_some_and(|status| status != StoreStatus::Partly));
+        !self.lost.get()
+    }
+
+    /// For a room that another tab has, or that was left: what was not saved is in neither place.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.get()
     }
 
     fn write_to_storage(&self, conversation: &Conversation) -> StoreStatus {
@@ -249,7 +259,13 @@ impl RoomStorage {
             (false, ())
         });
         let Err(error) = ended else {
-            self.report(StoreStatus::Kept);
+            // An earlier write may have found out that the database is closed.
+            if matches!(*self.place.borrow(), Place::Database(_)) {
+                self.report(StoreStatus::Kept);
+            }
+            if number == self.writes.get() {
+                self.lost.set(false);
+            }
             if let (Some(storage), true, false) = (storage(), left, self.left.get()) {
                 let _ = storage.remove_item(&self.name);
             }

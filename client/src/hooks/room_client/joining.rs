@@ -72,7 +72,7 @@ impl RoomClient {
         if before.as_ref() != Some(&state) {
             let left = matches!(&state, JoinState::Left | JoinState::Elsewhere);
             if left {
-                self.save();
+                self.save_all();
             }
             if let Some(mesh) = self.mesh() {
                 mesh.signaling_lost();
