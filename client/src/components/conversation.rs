@@ -79,15 +79,14 @@ pub(crate) fn message_log(
                 "button new-messages",
                 "new-messages",
                 room_text(language, |text| text.new_messages),
-                move || read_position.scroll_to_end(),
+                move || read_position.go_to_end(),
             )
         } else {
             no_view()
         }
     });
-    // Older messages that come into the page are no news.
     let live = reactive_text(move || {
-        let live = if read_position.at_end.get() {
+        let live = if read_position.live.get() {
             "polite"
         } else {
             "off"

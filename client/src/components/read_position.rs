@@ -1,5 +1,7 @@
 //! How far a conversation has been read, which part of it is in the page, and how the page scrolls.
 
+use std::cell::Cell;
+
 use leptos::html;
 use leptos::prelude::*;
 use shared::conversation::Conversation;
@@ -7,11 +9,14 @@ use web_sys::{Element, HtmlDivElement, KeyboardEvent};
 
 use crate::hooks::derived::effect;
 use crate::hooks::room::RoomHandle;
+use crate::rtc::timer::Timer;
 use crate::state::row_window::RowWindow;
 use crate::state::rows::MessageKey;
 
 /// Pixels from the end that still count as the end.
 const END_MARGIN_PX: i32 = 40;
+/// Rows that come into the page are there, and known to a screen reader, after this long.
+const SETTLE_MS: f64 = 100.0;
 
 /// The list is laid out in reverse, so the browser keeps its end in view, and a scroll position of 0 is the end; others are negative.
 #[derive(Clone, Copy)]
@@ -22,6 +27,8 @@ pub(crate) struct ReadPosition {
     /// The first message that was not in view when it arrived.
     pub(super) unread: RwSignal<Option<MessageKey>>,
     pub(super) window: RwSignal<RowWindow>,
+    /// Screen readers are told of what comes: news at the end, not what was saved or is read above.
+    pub(super) live: RwSignal<bool>,
 }
 
 impl ReadPosition {
@@ -33,7 +40,9 @@ impl ReadPosition {
             at_end: RwSignal::new(true),
             unread: RwSignal::new(None),
             window: RwSignal::new(RowWindow::Tail),
+            live: RwSignal::new(false),
         };
+        read_position.announce();
         let mut opened = false;
         effect(move || {
             let in_view = attended.get() && read_position.at_end.get();
@@ -58,19 +67,43 @@ impl ReadPosition {
         read_position
     }
 
+    fn announce(self) {
+        let (mut before, timer) = (None, Cell::new(None));
+        effect(move || {
+            let at_end = self.room.loaded.get() && self.at_end.get();
+            let now = (at_end, self.window.get());
+            if before.as_ref() == Some(&now) {
+                return;
+            }
+            before = Some(now);
+            self.live.set(false);
+            let live = self.live;
+            let on = move || {
+                let _ = live.try_set(true);
+            };
+            timer.set(at_end.then(|| Timer::after(SETTLE_MS, on)));
+        });
+    }
+
     pub(crate) fn scroll_to_end(self) {
-        if self
-            .window
-            .with_untracked(|window| *window != RowWindow::Tail)
-        {
-            self.window.set(RowWindow::Tail);
-        }
         self.at_end.set(true);
         if let Some(log) = self.log.get_untracked() {
             log.set_scroll_top(0);
-            // Once the rows are there.
-            request_animation_frame(move || log.set_scroll_top(0));
+            let end = log.clone();
+            self.set_window(
+                &log,
+                RowWindow::Tail,
+                Box::new(move || end.set_scroll_top(0)),
+            );
         }
+    }
+
+    /// The same for a button that goes then, and with it the focus.
+    pub(super) fn go_to_end(self) {
+        if let Some(log) = self.log.get_untracked() {
+            let _ = log.focus();
+        }
+        self.scroll_to_end();
     }
 
     /// After a message of one's own, everything before it has been read.
@@ -86,11 +119,13 @@ impl ReadPosition {
         let (height, to_end) = (log.client_height(), -log.scroll_top());
         let to_start = log.scroll_height() - height - to_end;
         let window = self.window.get_untracked();
-        let at_end = to_end < END_MARGIN_PX && window.has_end();
+        let conversation = self.room.conversation;
+        let has_end = conversation.with_untracked(|conversation| window.has_end(conversation));
+        let at_end = to_end < END_MARGIN_PX && has_end;
         if at_end != self.at_end.get_untracked() {
             self.at_end.set(at_end);
         }
-        let next = self.room.conversation.with_untracked(|conversation| {
+        let next = conversation.with_untracked(|conversation| {
             let older = || window.older(conversation).filter(|_| to_start < height);
             let newer = || window.newer(conversation).filter(|_| to_end < height);
             let next = older().or_else(newer);
@@ -105,18 +140,25 @@ impl ReadPosition {
         }
     }
 
-    /// Home and End lead to the ends of the conversation, not of what is in the page.
+    /// Home and End lead to the ends of the conversation, not of what is in the page. With another key they are the browser's.
     pub(super) fn on_key(self, event: &KeyboardEvent) {
+        let other = event.alt_key() || event.ctrl_key() || event.meta_key() || event.shift_key();
         match event.key().as_str() {
+            _ if other => return,
             "End" => self.scroll_to_end(),
             "Home" => {
+                let Some(log) = self.log.get_untracked() else {
+                    return;
+                };
                 let first = |conversation: &Conversation| RowWindow::around(conversation, 0);
-                self.window
-                    .set(self.room.conversation.with_untracked(first));
-                self.at_end.set(false);
-                if let Some(log) = self.log.get_untracked() {
-                    request_animation_frame(move || log.set_scroll_top(-log.scroll_height()));
-                }
+                let first = self.room.conversation.with_untracked(first);
+                let scrolled = log.clone();
+                let scroll = Box::new(move || {
+                    scrolled.set_scroll_top(-scrolled.scroll_height());
+                    // A conversation that does not scroll is still at its end.
+                    self.on_scroll();
+                });
+                self.set_window(&log, first, scroll);
             }
             _ => return,
         }
@@ -126,17 +168,41 @@ impl ReadPosition {
     /// Changes what is in the page, without moving what is in view: not every browser has scroll anchoring, and none when the anchor is far from it.
     fn show(self, log: &HtmlDivElement, window: RowWindow) {
         let anchor = first_in_view(log);
-        self.window.set(window);
-        let log = log.clone();
-        let Some((anchor, before)) = anchor else {
-            return;
-        };
-        request_animation_frame(move || {
-            let moved = anchor.get_bounding_client_rect().top() - before;
-            if anchor.is_connected() && moved.abs() >= 1.0 {
-                log.set_scroll_top(log.scroll_top() + moved.round() as i32);
+        let scrolled = log.clone();
+        let hold = Box::new(move || {
+            if let Some((anchor, top)) = anchor {
+                scroll_back(&scrolled, &anchor, top);
             }
         });
+        self.set_window(log, window, hold);
+    }
+
+    /// Changes what is in the page, and acts once the rows are there. A focus that was on one that has gone is on the list.
+    fn set_window(self, log: &HtmlDivElement, window: RowWindow, then: Box<dyn FnOnce()>) {
+        let had_focus = has_focus(log);
+        if self.window.with_untracked(|before| *before != window) {
+            self.window.set(window);
+        }
+        let log = log.clone();
+        request_animation_frame(move || {
+            then();
+            if had_focus && !has_focus(&log) {
+                let _ = log.focus();
+            }
+        });
+    }
+}
+
+fn has_focus(log: &HtmlDivElement) -> bool {
+    let focused = document().active_element();
+    focused.is_some_and(|focused| log.contains(Some(&focused)))
+}
+
+/// Scrolls so that an element that has moved is where its top was.
+pub(super) fn scroll_back(log: &Element, anchor: &Element, top: f64) {
+    let moved = anchor.get_bounding_client_rect().top() - top;
+    if anchor.is_connected() && moved.abs() >= 1.0 {
+        log.set_scroll_top(log.scroll_top() + moved.round() as i32);
     }
 }
 

@@ -30,6 +30,8 @@ impl RowWindow {
             let end = before.as_ref();
             let end = end.map_or(entries.len(), |key| position(entries, key));
             let start = position(entries, from);
+            // Messages that come while an older part is read wait for their page.
+            let end = end.min(start + MAX_SHOWN);
             if start < end {
                 return start..end;
             }
@@ -41,17 +43,11 @@ impl RowWindow {
     }
 
     /// It ends with the newest message.
-    pub fn has_end(&self) -> bool {
-        !matches!(
-            self,
-            Self::Fixed {
-                before: Some(_),
-                ..
-            }
-        )
+    pub fn has_end(&self, conversation: &Conversation) -> bool {
+        self.range(conversation).end == conversation.entries().len()
     }
 
-    /// The same messages and those that come, without dropping the first ones.
+    /// The same messages and those that come, up to the limit, without dropping the first ones.
     pub fn held(&self, conversation: &Conversation) -> Self {
         let Range { start, end } = self.range(conversation);
         Self::of(conversation, start, end)
@@ -150,13 +146,13 @@ mod tests {
             window = older;
         }
         assert_eq!(seen, 0..10 * PAGE + 7);
-        assert!(!window.has_end());
+        assert!(!window.has_end(&conversation));
         while let Some(newer) = window.newer(&conversation) {
             let (now, next) = (window.range(&conversation), newer.range(&conversation));
             assert!(next.len() <= MAX_SHOWN && next.start < now.end && next.end > now.end);
             window = newer;
         }
-        assert!(window.has_end());
+        assert!(window.has_end(&conversation));
     }
 
     #[test]
@@ -179,5 +175,26 @@ mod tests {
             window.range(&conversation),
             RowWindow::Tail.range(&conversation)
         );
+        assert!(window.has_end(&conversation));
+    }
+
+    #[test]
+    fn messages_that_come_while_a_person_reads_above_do_not_fill_the_page() {
+        let mut conversation = conversation(2 * PAGE);
+        let window = RowWindow::Tail.held(&conversation);
+        let start = window.range(&conversation).start;
+        for _ in 0..3 * MAX_SHOWN {
+            write(&mut conversation, 1);
+            let shown = window.range(&conversation);
+            assert!(shown.len() <= MAX_SHOWN && shown.start == start);
+            let all = shown.end == conversation.entries().len();
+            assert_eq!(window.has_end(&conversation), all);
+        }
+        assert!(!window.has_end(&conversation));
+        // They come when they are scrolled to.
+        let newer = window.newer(&conversation).expect("a page of newer ones");
+        let (before, now) = (window.range(&conversation), newer.range(&conversation));
+        assert!(now.end == before.end + PAGE && now.start < before.end);
+        assert!(now.len() <= MAX_SHOWN);
     }
 }

@@ -120,6 +120,27 @@ async fn what_the_database_does_not_have_when_the_page_goes_is_there_again() {
     stored(&browser, 2).await;
     assert_eq!(messages(&browser).await, ["*stored", "*only in the page"]);
     nothing_left(&browser).await;
+
+    // Nor when another room is opened in the same page, or this one is left.
+    browser.run_in_page(FULL).await;
+    send_message(&browser, "before another room").await;
+    browser
+        .until(
+            "it is there",
+            "document.querySelectorAll('.chat-message').length == 3",
+        )
+        .await;
+    browser.open(&server.url("/#/room/another")).await;
+    link_is(&browser, "joined").await;
+    browser
+        .run_in_page("IDBObjectStore.prototype.put = realPut;")
+        .await;
+    browser.open(&server.url("/#/room/gone")).await;
+    link_is(&browser, "joined").await;
+    let all = ["*stored", "*only in the page", "*before another room"];
+    assert_eq!(messages(&browser).await, all);
+    stored(&browser, 3).await;
+    nothing_left(&browser).await;
 }
 
 /// Local storage has no conversation any more.

@@ -106,20 +106,38 @@ async fn a_long_conversation(browser: &TestBrowser, room: &str) {
     browser.until("the end is in view", "[...document.querySelectorAll('.bubble')].at(-1).innerText == 'at last' && document.querySelector('.message-log').scrollTop == 0").await;
     term.receives("at last").await;
 
-    browser.run("document.querySelector('.message-log').dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true, cancelable: true }))").await;
+    browser
+        .run("document.querySelector('.message-log').focus()")
+        .await;
+    browser.run(&press("Home")).await;
     let first = format!(
         "document.querySelector('.bubble').innerText == '{LINE}0' && document.querySelector('.beginning').getBoundingClientRect().top >= 0"
     );
     browser
         .until("Home leads to the first message", &first)
         .await;
-    browser.run("document.querySelector('.message-log').dispatchEvent(new KeyboardEvent('keydown', { key: 'End', bubbles: true, cancelable: true }))").await;
+    // On something in a row that goes.
+    let in_row =
+        "const row = document.querySelector('.chat-message'); row.tabIndex = -1; row.focus();";
+    browser.run(in_row).await;
+    browser.run(&press("End")).await;
     browser
         .until(
             "End leads to the last",
             "[...document.querySelectorAll('.bubble')].at(-1).innerText == 'at last'",
         )
         .await;
+    let focused = "document.activeElement.matches('.message-log')";
+    browser
+        .until("the list has the focus of the row", focused)
+        .await;
+}
+
+/// Presses a key on the list of messages.
+fn press(key: &str) -> String {
+    format!(
+        "document.querySelector('.message-log').dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}', bubbles: true, cancelable: true }}))"
+    )
 }
 
 /// Prints how long a message takes from Enter to its row.
@@ -187,6 +205,14 @@ async fn a_long_text_is_no_box_that_scrolls_and_pictures_fit_their_cards() {
         let room = format!("layout-{name}");
         join(browser, &server, &room, name).await;
         send_message(browser, "short").await;
+        let live = "document.querySelector('.message-log').getAttribute('aria-live') == 'polite'";
+        browser.until("news are read out", live).await;
+        // Home in a conversation that does not scroll: its end stays in view.
+        browser.run(&press("Home")).await;
+        let twice =
+            "await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));";
+        browser.run(twice).await;
+        browser.until("the end is in view", live).await;
         let write = "const field = document.querySelector('#message'); field.value = 'a line\\n'.repeat(100);
                      field.dispatchEvent(new Event('input', { bubbles: true }));";
         browser.run(write).await;
@@ -206,12 +232,20 @@ async fn a_long_text_is_no_box_that_scrolls_and_pictures_fit_their_cards() {
         );
         let height = "document.querySelector('.clipped').getBoundingClientRect().height";
         let before = browser.run(&format!("return {height}")).await.as_f64();
+        let top = "document.querySelector('.clipped').getBoundingClientRect().top";
+        let place = browser.run(&format!("return {top}")).await.as_f64();
         browser.click(".show-all").await;
         let higher = format!(
             "{height} > {} && !document.querySelector('.show-all')",
             2.0 * before.expect("a height")
         );
         browser.until("all of it is shown", &higher).await;
+        let place = place.expect("a place");
+        let stays =
+            format!("Math.abs({top} - {place}) <= 2 && document.activeElement.matches('.clipped')");
+        browser
+            .until("its beginning stays, with the focus", &stays)
+            .await;
 
         // A portrait and a landscape of a phone.
         for (width, height) in [(900, 3_000), (3_000, 900)] {
