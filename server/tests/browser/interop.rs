@@ -69,7 +69,7 @@ async fn a_text_of_sixty_four_kilobytes_reaches_a_terminal_and_comes_back() {
     assert_eq!(received["text"].as_str().map(str::len), Some(65_530));
     ann.until(
         "the echo is here",
-        "[...document.querySelectorAll('.chat-message:not(.own) .bubble')].some(message => message.innerText.length == 65536)",
+        "[...document.querySelectorAll('.chat-message:not(.own) .long-text')].some(text => text.innerText.length == 65536)",
     )
     .await;
 }
