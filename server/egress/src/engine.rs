@@ -144,7 +144,7 @@ impl Engine {
         match viewer.poll(now, &mut context) {
             NextPoll::At(at) => self.timers.schedule(key, at),
             NextPoll::OnAppend => {
-                self.timers.schedule(key, viewer.next_report());
+                self.timers.schedule(key, viewer.next_timeout());
                 let log = viewer.subscription.log();
                 let mut followed = self.followed.iter_mut();
                 if let Some(followed) = followed.find(|followed| Arc::ptr_eq(&followed.log, log)) {

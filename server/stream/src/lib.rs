@@ -62,7 +62,7 @@ pub use self::appender::Appender;
 pub use self::error::StreamError;
 pub use self::source::Source;
 pub use self::stream::Stream;
-pub use self::subscription::{Subscription, WantedTrack};
+pub use self::subscription::{KeyframeRequest, Subscription, WantedTrack};
 
 /// Locks `mutex` even when it is poisoned: the data under these locks is consistent after every statement.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use media::track::TrackId;
 
 use super::encoders::EncoderPlace;
+use super::subscription::KeyframeRequest;
 
 /// How many viewers each video track has, or had until shortly ago. Pure: `now` is passed in.
 #[derive(Debug, Default)]
@@ -63,18 +64,19 @@ impl Renditions {
         idle.is_some_and(|rendition| rendition.viewers == 0) && self.0.remove(&track).is_some()
     }
 
-    /// Whether the source is to be asked for a keyframe of this track now.
-    pub(super) fn may_request_keyframe(&mut self, track: TrackId, now: Instant) -> bool {
+    /// Whether the source is to be asked for a keyframe of this track now, or was asked a short while ago.
+    pub(super) fn request_keyframe(&mut self, track: TrackId, now: Instant) -> KeyframeRequest {
         let Some(rendition) = self.0.get_mut(&track) else {
-            return false;
+            return KeyframeRequest::Impossible;
         };
-        let recent =
-            |requested| now.saturating_duration_since(requested) < KEYFRAME_REQUEST_INTERVAL;
-        if rendition.keyframe_requested.is_some_and(recent) {
-            return false;
+        let next = rendition
+            .keyframe_requested
+            .map(|at| at + KEYFRAME_REQUEST_INTERVAL);
+        if let Some(next) = next.filter(|next| *next > now) {
+            return KeyframeRequest::Early(next);
         }
         rendition.keyframe_requested = Some(now);
-        true
+        KeyframeRequest::Asked
     }
 
     /// Removes and returns the tracks that had no viewers for the grace period.

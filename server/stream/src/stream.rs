@@ -22,7 +22,7 @@ use super::published_state::PublishedState;
 use super::reading::Reading;
 use super::renditions::Renditions;
 use super::source::{MediaSource, Source};
-use super::subscription::{Subscription, WantedTrack};
+use super::subscription::{KeyframeRequest, Subscription, WantedTrack};
 use super::{StreamError, lock};
 
 /// A named stream. A source that the server plays runs from the first viewer until a grace period after the last.
@@ -316,28 +316,27 @@ impl Stream {
         self.stop_idle_later();
     }
 
-    /// Requests a keyframe, at most one a second. False: nothing can make one.
-    pub(super) fn request_keyframe(&self, track: TrackId, now: Instant) -> bool {
+    /// Requests a keyframe, at most one a second.
+    pub(super) fn request_keyframe(&self, track: TrackId, now: Instant) -> KeyframeRequest {
         let offering = self.known_offering();
         let offered = offering.as_ref().and_then(|offering| offering.track(track));
         let mut status = lock(&self.status);
         let Status {
             source, renditions, ..
         } = &mut *status;
-        let (Some(source), Some(offered)) = (source, offered) else {
-            return false;
-        };
         // A publisher makes keyframes, too.
-        if !(offered.encoded || self.input().is_none()) {
-            return false;
-        }
-        if renditions.may_request_keyframe(track, now) {
+        let is_made = |track: &&OfferedTrack| track.encoded || self.input().is_none();
+        let (Some(source), Some(offered)) = (source, offered.filter(is_made)) else {
+            return KeyframeRequest::Impossible;
+        };
+        let request = renditions.request_keyframe(track, now);
+        if request == KeyframeRequest::Asked {
             match offered.encoded {
                 true => source.encoders.request_keyframe(track),
                 false => source.control.request_keyframe(track),
             }
         }
-        true
+        request
     }
 
     /// Notes that it is not in the registry any more. It has no source, and those who wait for one end.

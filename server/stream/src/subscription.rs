@@ -18,6 +18,16 @@ pub struct WantedTrack {
     pub codecs: Vec<Codec>,
 }
 
+/// What becomes of a request for a keyframe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyframeRequest {
+    Asked,
+    /// The source was asked a short while ago, by this viewer or another one. It may be asked again at this time.
+    Early(Instant),
+    /// Nothing makes keyframes on request: the source's own data are passed through.
+    Impossible,
+}
+
 /// Keeps a stream's source running for one viewer. Dropping it leaves the stream.
 #[derive(Debug)]
 pub struct Subscription {
@@ -115,8 +125,8 @@ impl Subscription {
         Some(before)
     }
 
-    /// Requests a keyframe of a track. False: nothing makes keyframes on request, the source's own data are passed through.
-    pub fn request_keyframe(&self, track: TrackId, now: Instant) -> bool {
+    /// Requests a keyframe of a track.
+    pub fn request_keyframe(&self, track: TrackId, now: Instant) -> KeyframeRequest {
         self.stream.request_keyframe(track, now)
     }
 }

@@ -7,6 +7,7 @@ use super::Viewer;
 use crate::track::TrackSender;
 use congestion::backoff::Backoff;
 use congestion::replay_budget::ReplayBudget;
+use stream::KeyframeRequest;
 use timeline::chunk::UnitRef;
 use timeline::place::Place;
 
@@ -20,6 +21,8 @@ pub(super) struct KeyframeRequests {
     restarted: Option<Instant>,
     /// When the source was last asked for a keyframe for this viewer.
     requested: Option<Instant>,
+    /// When it may be asked for one that it was too early for.
+    pub(super) due: Option<Instant>,
     /// A keyframe that the source makes for this viewer goes to all viewers of the track.
     source_backoff: Backoff,
     /// The same for the inset.
@@ -57,6 +60,7 @@ impl KeyframeRequests {
             held: false,
             restarted: None,
             requested: None,
+            due: None,
             source_backoff: Backoff::default(),
             inset_backoff: Backoff::default(),
             budget: ReplayBudget::new(),
@@ -123,7 +127,8 @@ impl Viewer {
         backoff.on_request(now);
         if let Some(track) = self.playhead.track(slot)
             && backoff.may_answer(now)
-            && self.subscription.request_keyframe(track, now)
+            // Who asks too early asks again.
+            && self.subscription.request_keyframe(track, now) == KeyframeRequest::Asked
         {
             backoff.on_answer(now);
         }
@@ -167,7 +172,7 @@ impl Viewer {
             // Costs neither the source nor a replay.
         } else if age.is_none_or(|age| age > FRESH_KEYFRAME)
             && self.keyframes.source_backoff.may_answer(now)
-            && self.subscription.request_keyframe(track, now)
+            && self.subscription.request_keyframe(track, now) != KeyframeRequest::Impossible
         {
             self.keyframes.source_backoff.on_answer(now);
             self.playhead.await_keyframe(&*log, now);
@@ -180,13 +185,22 @@ impl Viewer {
         self.current_frame.take_if(|current| current.slot == slot);
     }
 
-    /// Asks the source for the keyframes that the playhead waits for.
+    /// Asks the source for the keyframes that the playhead waits for. When it is too early for one of them, the playhead, which says at each step what it waits
+    /// for, is to be asked again later.
     pub(super) fn request_keyframes(&mut self, now: Instant) {
-        let is_early = within(self.keyframes.requested, REQUEST_INTERVAL, now);
+        let next = self.keyframes.requested.map(|at| at + REQUEST_INTERVAL);
+        let early = next.filter(|next| *next > now);
         while let Some(track) = self.playhead.take_keyframe_wanted() {
-            if !is_early {
-                self.keyframes.requested = Some(now);
-                self.subscription.request_keyframe(track, now);
+            let request = match early {
+                Some(next) => KeyframeRequest::Early(next),
+                None => {
+                    self.keyframes.requested = Some(now);
+                    self.subscription.request_keyframe(track, now)
+                }
+            };
+            if let KeyframeRequest::Early(next) = request {
+                let due = self.keyframes.due;
+                self.keyframes.due = Some(due.map_or(next, |due| due.min(next)));
             }
         }
     }

@@ -254,6 +254,7 @@ impl Viewer {
     pub(super) fn poll(&mut self, now: Instant, context: &mut SendContext<'_>) -> NextPoll {
         self.follow_path(now);
         self.follow_offering(now);
+        self.keyframes.due.take_if(|due| *due <= now);
         self.pacer.set_rate(now, self.estimator.bitrate_bps(now));
         let next = self.send(now, context);
         let encrypted = std::mem::take(&mut self.encrypted);
@@ -263,7 +264,7 @@ impl Viewer {
         }
         self.settle(context.tally);
         match next {
-            Ok(NextPoll::At(at)) => NextPoll::At(at.min(self.next_report())),
+            Ok(NextPoll::At(at)) => NextPoll::At(at.min(self.next_timeout())),
             Ok(other) => other,
             Err(Full) => NextPoll::OnWritable,
         }
@@ -276,6 +277,12 @@ impl Viewer {
             FlushOutcome::Full => Err(Full),
             _ => Ok(next),
         }
+    }
+
+    /// The viewer is polled by then, even when no frame is due and nothing is appended.
+    pub(super) fn next_timeout(&self) -> Instant {
+        let report = self.next_report();
+        self.keyframes.due.map_or(report, |due| due.min(report))
     }
 
     /// Takes over the path that ICE has selected.

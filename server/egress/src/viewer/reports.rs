@@ -66,8 +66,8 @@ impl SenderReports {
 }
 
 impl Viewer {
-    /// When the next sender reports are due: the viewer is polled by then even when no frame is due.
-    pub(crate) fn next_report(&self) -> Instant {
+    /// When the next sender reports are due.
+    pub(super) fn next_report(&self) -> Instant {
         self.reports.due
     }
 

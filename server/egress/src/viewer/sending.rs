@@ -61,7 +61,7 @@ impl Viewer {
                 Step::Wait(until) => Some(until),
                 Step::Load(_) => Some(now + LOAD_INTERVAL),
                 // Reports go on.
-                Step::Held => Some(self.next_report()),
+                Step::Held => Some(self.next_timeout()),
                 Step::Starved => None,
             };
             return Ok(match (next, paced) {

@@ -137,3 +137,50 @@ async fn a_keyframe_is_asked_of_the_layer_to_go_on_with() {
     let sent = viewer.sent(&mut peer, world.harness.at(1_080));
     assert_eq!(fills(&sent), [LARGE as u8]);
 }
+
+#[tokio::test]
+async fn a_keyframe_that_it_is_too_early_to_ask_for_is_asked_for_later_although_nothing_comes() {
+    let mut world = World::new();
+    world.publication.appender.begin_run(None);
+    let start = world.harness.start;
+    world.publication.appender.anchor(MediaTime::ZERO, start);
+    world.offer(&[SMALL]);
+    let viewers = [(); 2].map(|()| world.watch(&[Codec::H264]));
+    let [(mut first, mut first_peer), (mut second, mut second_peer)] = viewers;
+    let log = Arc::clone(first.viewer.subscription.log());
+    world.picture(&log, SMALL, 0, true);
+    // One GOP, too long to be caught up with.
+    for millis in (40..20_000).step_by(40) {
+        world.picture(&log, SMALL, millis, false);
+    }
+    first.sent(&mut first_peer, world.harness.at(20_000));
+    assert_eq!(world.asked(), [SMALL]);
+    second.sent(&mut second_peer, world.harness.at(20_100));
+    assert!(world.asked().is_empty(), "a second has not passed");
+    let mut now = world.harness.at(20_100);
+    loop {
+        second.sent(&mut second_peer, now);
+        if !world.asked().is_empty() {
+            break;
+        }
+        let next = second.viewer.next_timeout();
+        assert!(
+            next > now && next <= world.harness.at(21_000),
+            "{:?}",
+            next - start
+        );
+        now = next;
+    }
+    assert!(now >= world.harness.at(20_900), "{:?}", now - start);
+    // Not any more, once it has come.
+    world.picture(&log, SMALL, 21_000, true);
+    for millis in (21_000..23_000).step_by(10) {
+        for (viewer, peer) in [
+            (&mut first, &mut first_peer),
+            (&mut second, &mut second_peer),
+        ] {
+            viewer.sent(peer, world.harness.at(millis));
+        }
+    }
+    assert!(world.asked().is_empty());
+}
