@@ -87,6 +87,7 @@
     var signal = AbortSignal.timeout(MAX_AGE_MS);
     session.opened = fetch("/api/streams/" + name, { signal: signal })
       .then(function (response) {
+        if (!response.ok) throw response;
         return response.json();
       })
       .then(function (info) {
@@ -139,7 +140,9 @@
       })
       .then(function () {
         return true;
-      }, function () {
+      }, function (reason) {
+        // The client waits as long as the server asks for.
+        if (reason.status === 429 || reason.status >= 500) session.refusal = reason;
         if (session.connection) session.connection.close();
         if (session.url) fetch(session.url, { method: "DELETE", keepalive: true }).catch(function () {});
         return false;

@@ -28,6 +28,12 @@ pub enum HttpError {
 }
 
 impl HttpError {
+    /// Of a response that another script has got. `None`: it is none, or a success.
+    pub async fn of_response(response: &JsValue) -> Option<Self> {
+        let response: Response = response.dyn_ref().cloned()?;
+        read(response).await.err()
+    }
+
     /// The server asks to wait this long.
     pub fn retry_after_ms(&self) -> u64 {
         match self {

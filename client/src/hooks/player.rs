@@ -243,8 +243,10 @@ impl Player {
                 if !self.is_current(generation) {
                     return;
                 }
-                if let Some(whep) = taken {
-                    return self.on_opened(whep);
+                match taken {
+                    Ok(Some(whep)) => return self.on_opened(whep),
+                    Ok(None) => {}
+                    Err(error) => return self.send(SessionEvent::OpenFailed(error.into())),
                 }
             }
             let ice = media_servers(self.settings, &server, relays);

@@ -6,6 +6,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{MediaStream, RtcPeerConnection};
 
 use super::dynamic::{call, get, set};
+use crate::http::HttpError;
 
 const NAME: &str = "weirSession";
 
@@ -45,11 +46,19 @@ impl EarlySession {
     }
 
     /// `None` when it could not be opened.
-    pub(super) async fn opened(self) -> Option<Opened> {
+    ///
+    /// # Errors
+    /// The server refuses for now.
+    pub(super) async fn opened(self) -> Result<Option<Opened>, HttpError> {
         let _ = call(&self.0, "begin", &[]);
         let opened: Promise = get(&self.0, "opened").unchecked_into();
-        let is_open = JsFuture::from(opened).await.ok()?.is_truthy();
-        is_open.then(|| Opened {
+        let is_open = JsFuture::from(opened)
+            .await
+            .is_ok_and(|open| open.is_truthy());
+        if let Some(refusal) = HttpError::of_response(&get(&self.0, "refusal")).await {
+            return Err(refusal);
+        }
+        Ok(is_open.then(|| Opened {
             connection: get(&self.0, "connection").unchecked_into(),
             stream: get(&self.0, "stream").unchecked_into(),
             inset: get(&self.0, "inset").unchecked_into(),
@@ -57,7 +66,7 @@ impl EarlySession {
             offer: self.text("offer").unwrap_or_default(),
             url: self.text("url"),
             etag: self.text("etag"),
-        })
+        }))
     }
 
     fn text(&self, name: &str) -> Option<String> {

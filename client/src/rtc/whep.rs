@@ -35,8 +35,16 @@ impl WhepSession {
     }
 
     /// Takes over the session that index.html opens. `None` when that has failed.
-    pub async fn take_over(early: EarlySession, on: impl Fn(MediaEvent) + 'static) -> Option<Self> {
-        let opened = early.opened().await?;
+    ///
+    /// # Errors
+    /// The server refuses for now.
+    pub async fn take_over(
+        early: EarlySession,
+        on: impl Fn(MediaEvent) + 'static,
+    ) -> Result<Option<Self>, MediaSessionError> {
+        let Some(opened) = early.opened().await? else {
+            return Ok(None);
+        };
         let resource = Rc::new(SessionResource::default());
         resource.set(opened.offer, opened.url, opened.etag);
         let on = SessionResource::follow(&resource, on);
@@ -51,7 +59,7 @@ impl WhepSession {
         if this.receiver.connection().is_connected() {
             on(MediaEvent::Connected);
         }
-        Some(this)
+        Ok(Some(this))
     }
 
     /// Restarts ICE. Call it again only after the result; of two calls at once the later wins.

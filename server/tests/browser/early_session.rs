@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use testkit::browser::TestBrowser;
-use testkit::{CLIP, PATIENCE, TestServer, dist, eventually};
+use testkit::{CLIP, PATIENCE, TestServer, TestViewer, dist, eventually};
 
 use crate::front::Front;
 use crate::video;
@@ -112,5 +112,41 @@ async fn none_is_opened_for_who_has_ice_servers_or_a_server_of_their_own() {
         browser.enter_frame().await;
         video::starts(&browser).await;
     }
+    server.stop().await;
+}
+
+/// The server asks for 10 s: a slow machine may be at the next offer.
+const WAITED: Duration = Duration::from_secs(8);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_early_session_was_refused_waits_as_long_as_the_server_asks_for() {
+    let browser = TestBrowser::shared_chromium().await;
+    let one = format!("one={CLIP}");
+    let arguments = ["--dist", dist(), "--max-viewers", "1", &one];
+    let server = TestServer::with(&arguments).await;
+    let other = TestViewer::watch(&server, "one").await;
+    let front = Front::new(&server, Some(".js")).await;
+    let begun = Instant::now();
+    open(&browser, &front, "one").await;
+    is_offered(&front, "one").await;
+    front.release();
+    browser.enter_frame().await;
+    let is_alone = || {
+        let (offers, passed) = (front.answered("/whep/one"), begun.elapsed());
+        assert!(
+            offers == 1 || passed > WAITED,
+            "{offers} offers after {passed:?}"
+        );
+    };
+    let waits = "document.querySelector('#player')?.dataset.state == 'waiting'";
+    browser.until("it waits", waits).await;
+    is_alone();
+    // It counts down from there, although the page comes back.
+    let again =
+        "document.dispatchEvent(new Event('visibilitychange')); dispatchEvent(new Event('online'))";
+    browser.run(again).await;
+    browser.until("it still waits", waits).await;
+    is_alone();
+    drop(other);
     server.stop().await;
 }
