@@ -197,6 +197,8 @@ pub struct PlayerSession {
     gone: u32,
     /// A session waits for the publisher, who has not begun yet.
     waits: bool,
+    /// The page or the network was away while it waited: its connection may be lost.
+    woke: bool,
     /// The server asks for no attempt before this time (`Retry-After`); a person may make one.
     not_before: u64,
 }
@@ -208,6 +210,7 @@ impl Default for PlayerSession {
             retry: Retry::new(Backoff::SERVER, STABLE_AFTER_MS),
             gone: 0,
             waits: false,
+            woke: false,
             not_before: 0,
         }
     }
@@ -316,7 +319,7 @@ impl PlayerSession {
 
     fn open(&mut self, phase: Phase) -> Vec<SessionEffect> {
         self.phase = phase;
-        self.waits = false;
+        (self.waits, self.woke) = (false, false);
         self.not_before = 0;
         vec![
             SessionEffect::Close,

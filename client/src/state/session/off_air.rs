@@ -5,6 +5,9 @@ use super::{
     StreamStatus,
 };
 
+/// The first picture of a publisher comes sooner over a connection that is still there.
+pub(super) const WOKEN_TIMEOUT_MS: u64 = 2_000;
+
 impl PlayerSession {
     /// What the session that is being opened is for.
     pub(super) fn described(&mut self, status: StreamStatus) -> Vec<SessionEffect> {
@@ -34,10 +37,23 @@ impl PlayerSession {
             // If nothing of it is shown soon (a publisher may send no picture), another session asks for what it has.
             Event::Live => {
                 self.waits = false;
-                vec![SessionEffect::SetTimer(CONNECT_TIMEOUT_MS)]
+                let timeout = match self.woke {
+                    true => WOKEN_TIMEOUT_MS,
+                    false => CONNECT_TIMEOUT_MS,
+                };
+                vec![SessionEffect::SetTimer(timeout)]
+            }
+            Event::TryNow => {
+                self.woke = true;
+                Vec::new()
+            }
+            // `Live` does not wait for it.
+            Event::Disconnected => {
+                self.waits = false;
+                Vec::new()
             }
             Event::Connected => {
-                self.waits = true;
+                (self.waits, self.woke) = (true, false);
                 self.retry.on_succeeded(now);
                 vec![SessionEffect::ClearTimer]
             }

@@ -171,6 +171,26 @@ fn a_session_that_waits_is_left_alone_when_the_page_or_the_network_is_back() {
 }
 
 #[test]
+fn a_session_that_slept_while_it_waited_is_replaced_soon_when_the_stream_is_live() {
+    let mut session = waiting();
+    session.step(SessionEvent::TryNow, 60_000, 0.0);
+    let live = session.step(SessionEvent::Live, 60_100, 0.0);
+    assert_eq!(live, [SessionEffect::SetTimer(off_air::WOKEN_TIMEOUT_MS)]);
+    assert!(opens(&session.step(SessionEvent::Timer, 62_100, 0.0)));
+    // One that is known to be cut, at once, and one that has come back, not.
+    let mut session = waiting();
+    session.step(SessionEvent::Disconnected, 60_000, 0.0);
+    assert!(opens(&session.clone().step(
+        SessionEvent::Live,
+        60_100,
+        0.0
+    )));
+    session.step(SessionEvent::Connected, 61_000, 0.0);
+    let live = session.step(SessionEvent::Live, 62_000, 0.0);
+    assert_eq!(live, [SessionEffect::SetTimer(CONNECT_TIMEOUT_MS)]);
+}
+
+#[test]
 fn who_waits_for_a_stream_asks_no_sooner_than_the_server_permits() {
     let mut session = waiting();
     session.step(SessionEvent::RemoteClosed, 60_000, 0.0);
