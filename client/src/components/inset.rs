@@ -101,6 +101,7 @@ fn picture(player: Player, place: RwSignal<InsetPlace>) -> AnyView {
         let InsetPlace { x, y, .. } = place.get();
         format!("--x: {x}; --y: {y}")
     });
+    let at_start = move || place.with(InsetPlace::is_at_start);
     let label = reactive_text(move || language.text().inset.to_owned());
     view! {
         <div
@@ -111,6 +112,7 @@ fn picture(player: Player, place: RwSignal<InsetPlace>) -> AnyView {
             role="group"
             aria-label=label
             style=style
+            class:at-start=at_start
             on:pointerdown=take
             on:pointermove=drag
             on:pointerup=release

@@ -40,6 +40,11 @@ impl InsetPlace {
         format!("{} {} {}", self.x, self.y, u8::from(self.hidden))
     }
 
+    /// It lies where the state of the player is shown.
+    pub fn is_at_start(&self) -> bool {
+        self.x < 700 && self.y < 250
+    }
+
     /// Moved by so many pixels, in a room of this size.
     pub fn dragged(self, by: (i32, i32), room: (i32, i32)) -> Self {
         let part = |pixels: i32, room: i32| match room {
@@ -121,6 +126,8 @@ mod tests {
         assert_eq!(after("ArrowLeft"), Some((450, 500)));
         assert_eq!(after("ArrowDown"), Some((500, 550)));
         assert_eq!(after("Tab"), None);
+        assert!(!place.is_at_start() && !InsetPlace::default().is_at_start());
+        assert!(place.dragged((-100, -500), (1_000, 500)).is_at_start());
     }
 
     #[test]

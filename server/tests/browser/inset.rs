@@ -149,6 +149,9 @@ async fn a_camera_over_a_screen_is_sent_as_a_second_track_and_viewers_move_and_h
     let inside = "(([inset, player]) => inset.left >= player.left && inset.right <= player.right && inset.bottom <= player.bottom)(
         ['#inset', '#player'].map(name => document.querySelector(name).getBoundingClientRect()))";
     viewer.until("it is inside of the picture", inside).await;
+    let apart = "(([inset, chip]) => inset.bottom <= chip.top || inset.right <= chip.left)(
+        ['#inset', '#player .state-line'].map(name => document.querySelector(name).getBoundingClientRect()))";
+    viewer.until("the state is beside it", apart).await;
     viewer.screenshot("watch-inset-phone").await;
     let found = violations(&viewer, "watch with inset").await;
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -170,6 +173,119 @@ async fn a_camera_is_turned_off_and_on_while_the_screen_goes_on_and_viewers_stay
     assert_eq!(viewer.run("return peers.length").await, 1);
     is(&publisher, "live|weak").await;
     assert_eq!(video::codec(&viewer).await, "video/H264");
+}
+
+/// Lets the page ask for a screen that is given by `share()`, and refuse devices: `refused` is what a request may not contain.
+const ASKS: &str = "
+    const devices = navigator.mediaDevices;
+    const display = devices.getDisplayMedia.bind(devices), user = devices.getUserMedia.bind(devices);
+    window.refused = 'nothing';
+    window.cameras = [];
+    devices.getDisplayMedia = constraints => new Promise(given => window.share = () => given(display(constraints)));
+    devices.getUserMedia = async constraints => {
+        if (constraints[refused]) throw new DOMException('Permission denied', 'NotAllowedError');
+        const stream = await user(constraints);
+        cameras.push(...stream.getVideoTracks());
+        return stream;
+    };
+    const { addEventListener: add, removeEventListener: remove } = EventTarget.prototype;
+    window.listeners = 0;
+    const isEnd = (target, name) => target instanceof MediaStreamTrack && name == 'ended';
+    EventTarget.prototype.addEventListener = function (...all) {
+        if (isEnd(this, all[0])) listeners++;
+        return add.apply(this, all);
+    };
+    EventTarget.prototype.removeEventListener = function (...all) {
+        if (isEnd(this, all[0])) listeners--;
+        return remove.apply(this, all);
+    };
+";
+
+/// Waits until so many pictures are shown.
+async fn shows(publisher: &TestBrowser, pictures: usize) {
+    let shown = format!(
+        "document.querySelector('#stage video').srcObject?.getVideoTracks().length == {pictures}"
+    );
+    let what = format!("{pictures} pictures are shown");
+    publisher.until(&what, &shown).await;
+}
+
+/// A new page, on which a screen is chosen.
+async fn chooses_screen(publisher: &TestBrowser, server: &TestServer) {
+    open(publisher, server, KEY).await;
+    publisher.run(ASKS).await;
+    publisher.click("input[name=source][value=screen]").await;
+}
+
+async fn shares(publisher: &TestBrowser) {
+    publisher.click("#turn-on").await;
+    publisher
+        .until("a screen is asked for", "window.share")
+        .await;
+    publisher.run("share(); window.share = null").await;
+    previews(publisher).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screen_is_shown_without_the_devices_that_are_blocked_and_with_them_when_they_work() {
+    let server = server().await;
+    let publisher = TestBrowser::shared_chromium_with_camera().await;
+    chooses_screen(&publisher, &server).await;
+    publisher.click("#with-camera").await;
+    publisher.run("refused = 'audio'").await;
+    shares(&publisher).await;
+    shows(&publisher, 2).await;
+    let says_nothing = "!document.querySelector('#capture-problem')";
+    publisher.shows("may not use camera and microphone").await;
+    let is_on = "document.querySelector('#with-camera').checked";
+    publisher.until("its box is on", is_on).await;
+
+    chooses_screen(&publisher, &server).await;
+    publisher.click("#with-camera").await;
+    publisher.run("refused = 'video'").await;
+    shares(&publisher).await;
+    shows(&publisher, 1).await;
+    publisher.shows("may not use camera and microphone").await;
+    let sound = "document.querySelector('#stage video').srcObject.getAudioTracks().length == 1";
+    publisher.until("the microphone is sent", sound).await;
+    let is_off = "!document.querySelector('#with-camera').checked";
+    publisher.until("its box is off", is_off).await;
+    publisher.run("refused = 'nothing'").await;
+    publisher.click("#with-camera").await;
+    shows(&publisher, 2).await;
+    publisher.until("nothing is wrong", says_nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_is_turned_on_while_the_browser_asks_for_the_screen_is_shown_and_leaves_nothing_when_off()
+ {
+    let server = server().await;
+    let publisher = TestBrowser::shared_chromium_with_camera().await;
+    chooses_screen(&publisher, &server).await;
+    publisher.click("#turn-on").await;
+    publisher
+        .until("a screen is asked for", "window.share")
+        .await;
+    publisher.click("#with-camera").await;
+    publisher.run("share()").await;
+    previews(&publisher).await;
+    shows(&publisher, 2).await;
+    publisher.click("#with-camera").await;
+    shows(&publisher, 1).await;
+    let before = publisher.run("return listeners").await;
+    for _ in 0..3 {
+        publisher.click("#with-camera").await;
+        shows(&publisher, 2).await;
+        publisher.click("#with-camera").await;
+        shows(&publisher, 1).await;
+    }
+    assert_eq!(publisher.run("return listeners").await, before);
+    let states = "return cameras.map(camera => camera.readyState)";
+    let states = publisher.run(states).await;
+    assert_eq!(
+        states,
+        serde_json::json!(["ended", "ended", "ended", "ended"])
+    );
 }
 
 /// The browser's notice that its connection is cut, as when the network changes.

@@ -1,5 +1,7 @@
 //! The tracks that a publisher has asked for.
 
+use std::iter;
+
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -20,6 +22,10 @@ pub(super) struct Captured {
     pub(super) stream: MediaStream,
     /// Of the browser, some of them mixed into the one that is sent.
     pub(super) sources: Vec<MediaStream>,
+    /// The camera that was turned on while the screen was sent.
+    camera: Option<AddedCamera>,
+    /// Why there is no camera or no microphone with the screen.
+    pub(super) problem: Option<CaptureProblem>,
     /// Plays the file until it is dropped.
     _player: Option<Player>,
     pub(super) graph: Option<AudioGraph>,
@@ -69,6 +75,8 @@ impl Captured {
         Ok(Self {
             stream,
             sources,
+            camera: None,
+            problem: None,
             _player: player,
             graph,
             meter: None,
@@ -78,17 +86,36 @@ impl Captured {
 }
 
 impl Captured {
-    /// Sends the picture of this camera as the inset, or none.
-    pub(super) fn set_inset(&mut self, camera: Option<&MediaStream>) {
+    /// Sends the picture of this camera as the inset, or none. `on_ended`: listens for its end.
+    pub(super) fn set_inset(
+        &mut self,
+        camera: Option<MediaStream>,
+        on_ended: impl FnOnce(&MediaStreamTrack) -> Listener,
+    ) {
         if let Some(before) = inset_of(&self.stream) {
             before.stop();
             self.stream.remove_track(&before);
         }
-        let Some(camera) = camera else { return };
-        if let Some(track) = camera.get_video_tracks().get(0).dyn_ref() {
-            self.stream.add_track(track);
-        }
-        self.sources.push(Clone::clone(camera));
+        self.camera = camera.and_then(|stream| {
+            let track = stream.get_video_tracks().get(0).dyn_into().ok()?;
+            self.stream.add_track(&track);
+            Some(AddedCamera {
+                _listener: on_ended(&track),
+                stream,
+            })
+        });
+    }
+}
+
+/// Is turned off when dropped.
+struct AddedCamera {
+    _listener: Listener,
+    stream: MediaStream,
+}
+
+impl Drop for AddedCamera {
+    fn drop(&mut self) {
+        tracks(&self.stream).iter().for_each(|track| track.stop());
     }
 }
 
@@ -126,6 +153,7 @@ pub(super) async fn request(
         |error: CaptureError| CaptureProblem::of_error(&error.name, &error.message, is_screen);
     let (camera, microphone) = (choice.camera.as_str(), choice.microphone.as_str());
     let height = choice.quality.height();
+    let mut lacking = None;
     let (sources, player) = match choice.source {
         Source::Camera => (
             vec![device_stream(Some(camera), microphone, height).await],
@@ -136,16 +164,26 @@ pub(super) async fn request(
             // Without a screen the devices stay off.
             let screen = display_media().await.map_err(problem)?;
             let camera = choice.has_inset().then_some(camera);
-            let devices = device_stream(camera, microphone, Quality::INSET.height()).await;
-            match devices {
-                Ok(devices) => (vec![Ok(screen), Ok(devices)], None),
-                // A screen is worth sending without a microphone.
-                Err(_) if camera.is_none() => (vec![Ok(screen)], None),
-                Err(error) => {
-                    tracks(&screen).iter().for_each(|track| track.stop());
-                    return Err(CaptureProblem::of_error(&error.name, &error.message, false));
+            let height = Quality::INSET.height();
+            let why =
+                |error: &CaptureError| CaptureProblem::of_error(&error.name, &error.message, false);
+            // A screen is worth sending without a microphone, and without a camera.
+            let mut devices = device_stream(camera, microphone, height).await;
+            lacking = devices.as_ref().err().map(why);
+            if lacking.is_some() && camera.is_some() {
+                devices = user_media(camera, None, height).await;
+                if let Err(error) = &devices {
+                    lacking = Some(why(error));
+                    devices = device_stream(None, microphone, height).await;
                 }
+            } else if lacking == Some(CaptureProblem::NotFound) {
+                // Nobody asked for a microphone that is not there.
+                lacking = None;
             }
+            (
+                iter::once(Ok(screen)).chain(devices.ok().map(Ok)).collect(),
+                None,
+            )
         }
         Source::File => {
             let player = play(file.ok_or(CaptureProblem::BadFile)?).await;
@@ -155,7 +193,8 @@ pub(super) async fn request(
     };
     let sources: Result<Vec<MediaStream>, CaptureError> = sources.into_iter().collect();
     let captured = Captured::new(sources.map_err(problem)?, player);
-    let captured = captured.map_err(|_| CaptureProblem::Failed)?;
+    let mut captured = captured.map_err(|_| CaptureProblem::Failed)?;
+    captured.problem = lacking;
     hint_at(&captured.stream, choice.content_hint());
     Ok(captured)
 }

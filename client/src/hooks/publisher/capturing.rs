@@ -90,8 +90,8 @@ impl Publisher {
         });
     }
 
-    fn on_captured(self, mut captured: Captured, choice: CaptureChoice) {
-        let stream = captured.stream();
+    fn on_captured(self, mut captured: Captured, mut choice: CaptureChoice) {
+        let (stream, problem) = (captured.stream(), captured.problem);
         captured.listeners = tracks(&stream)
             .iter()
             .map(|track| self.on_ended(&stream, track))
@@ -110,8 +110,13 @@ impl Publisher {
         let has_ended = tracks(&stream)
             .iter()
             .any(|track| get(track, "readyState") == "ended");
-        self.problem.set(None);
-        let has_inset = choice.has_inset();
+        self.problem.set(problem);
+        if problem.is_some() && inset_of(&stream).is_none() {
+            // What came is a screen without the camera.
+            choice.with_camera = false;
+            self.choice.update(|choice| choice.with_camera = false);
+        }
+        let (is_screen, with_camera) = (choice.source == Source::Screen, choice.with_camera);
         self.sent.set(choice);
         self.media.set(Some(stream));
         self.apply_muted();
@@ -119,9 +124,10 @@ impl Publisher {
         // After the new ones are sent.
         drop(before);
         self.list_devices();
-        // It was turned off while the browser asked.
-        if has_inset && self.choice.with_untracked(|choice| !choice.with_camera) {
-            self.set_inset(None);
+        // It was turned on or off while the browser asked.
+        let wanted = self.choice.with_untracked(|choice| choice.with_camera);
+        if is_screen && wanted != with_camera {
+            self.choose_inset(wanted);
         }
         match has_ended {
             true if again => self.send(PublishEvent::CaptureEnded),
@@ -169,14 +175,13 @@ impl Publisher {
 
     /// The session cannot take a further track, or one less: a new one takes its place.
     fn set_inset(self, camera: Option<MediaStream>) {
+        let is_on = camera.is_some();
         let changed = self.resources.try_update_value(|own| {
             let captured = own.captured.as_mut()?;
-            captured.set_inset(camera.as_ref());
-            let added = camera.as_ref().and_then(|_| inset_of(&captured.stream));
-            if let Some(track) = added {
-                let listener = self.on_ended(&captured.stream, &track);
-                captured.listeners.push(listener);
-            }
+            let on_ended = |track: &MediaStreamTrack| {
+                Listener::new(track, "ended", move |_| self.choose_inset(false))
+            };
+            captured.set_inset(camera.clone(), on_ended);
             Some(captured.stream())
         });
         let Some(stream) = changed.flatten() else {
@@ -184,7 +189,8 @@ impl Publisher {
             let unused = camera.as_ref().map(tracks).unwrap_or_default();
             return unused.iter().for_each(|track| track.stop());
         };
-        self.sent.update(|sent| sent.with_camera = camera.is_some());
+        self.problem.set(None);
+        self.sent.update(|sent| sent.with_camera = is_on);
         self.media.set(Some(stream));
         self.send(PublishEvent::Captured);
         self.list_devices();

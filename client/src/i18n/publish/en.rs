@@ -68,7 +68,7 @@ pub const TEXT: PublishText = PublishText {
     ended: "The camera, the microphone or the screen is no longer there: it was unplugged, or sharing was ended. Start it again.",
     bad_file: "This browser cannot play this file. Choose another one, for example MP4 with H.264 or WebM.",
     failed: "The browser could not start the device. Unplug it and plug it in again, then try again.",
-    goes_on: |problem| format!("{problem} What was sent before goes on."),
+    goes_on: |problem| format!("{problem} The rest goes on."),
     refused: "The server does not take this stream",
     not_declared: "The server has no stream of this name. Check the name, or make a key for it with: server key new NAME",
     no_key: "The server needs a key for this stream. Enter it.",

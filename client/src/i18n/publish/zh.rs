@@ -68,7 +68,7 @@ pub const TEXT: PublishText = PublishText {
     ended: "摄像头、麦克风或屏幕已不可用：设备被拔出，或共享已结束。请重新开始。",
     bad_file: "此浏览器无法播放该文件。请选择其他文件，例如采用 H.264 的 MP4 或 WebM。",
     failed: "浏览器无法启动设备。请重新插拔设备，然后重试。",
-    goes_on: |problem| format!("{problem}之前的内容仍在发送。"),
+    goes_on: |problem| format!("{problem}其余内容继续。"),
     refused: "服务器不接受此视频流",
     not_declared: "服务器上没有这个名称的视频流。请检查名称，或用以下命令为它生成密钥：server key new NAME",
     no_key: "服务器要求此视频流的密钥，请填写。",
