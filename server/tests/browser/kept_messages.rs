@@ -166,15 +166,18 @@ async fn open_changed(browser: &TestBrowser, server: &TestServer, script: &str) 
 async fn a_browser_without_a_database_keeps_the_newest_and_says_so() {
     let server = server().await;
     let chromium = TestBrowser::shared_chromium().await;
-    for browser in [chromium.and_firefox().await, chromium] {
+    for (browser, room) in [
+        (chromium.and_firefox().await, "none-1"),
+        (chromium, "none-2"),
+    ] {
         open_changed(&browser, &server, NO_DATABASE).await;
         // In the same document.
-        join(&browser, &server, "none", "Ann").await;
+        join(&browser, &server, room, "Ann").await;
         let notice = "document.querySelector('#kept-partly')";
         browser.until("it says so", notice).await;
         send_message(&browser, "kept elsewhere").await;
         let kept = format!(
-            "localStorage.getItem('weir room {} none')?.includes('kept elsewhere')",
+            "localStorage.getItem('weir room {} {room}')?.includes('kept elsewhere')",
             server.url
         );
         browser.until("local storage has it", &kept).await;
@@ -246,9 +249,12 @@ const TAKE: &str = "
 async fn a_tab_gives_the_room_away_with_all_messages_and_saves_nothing_afterwards() {
     let server = server().await;
     let chromium = TestBrowser::shared_chromium().await;
-    for browser in [chromium.and_firefox().await, chromium] {
-        join(&browser, &server, "given", "Ann").await;
-        let held = format!("weir held {} given", server.url);
+    for (browser, room) in [
+        (chromium.and_firefox().await, "given-1"),
+        (chromium, "given-2"),
+    ] {
+        join(&browser, &server, room, "Ann").await;
+        let held = format!("weir held {} {room}", server.url);
         let channel = format!("const channel = new BroadcastChannel('{held}');");
         let script = send_and("in the last moment", TAKE);
         let is_there = is_stored("in the last moment");
@@ -264,7 +270,7 @@ async fn a_tab_gives_the_room_away_with_all_messages_and_saves_nothing_afterward
         let hide =
             "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));";
         let late = format!(
-            "{slept} {} const kept = await {}; return kept || !!localStorage.getItem('weir room {} given')",
+            "{slept} {} const kept = await {}; return kept || !!localStorage.getItem('weir room {} {room}')?.includes('too late')",
             send_and("too late", hide),
             is_stored("too late"),
             server.url
