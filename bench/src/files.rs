@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::chromium::{self, WITHOUT_MDNS, milliseconds};
 use crate::process::{release, start_server};
 use testkit::process::ServerProcess;
-use testkit::webdriver::{CHROMIUM, Session};
+use testkit::webdriver::Session;
 use testkit::{TestPeer, write_file};
 
 #[derive(Args)]
@@ -22,9 +23,6 @@ pub(crate) struct FilesBench {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     times: u32,
 }
-
-/// Otherwise the mDNS names of two local browsers would have to be resolved.
-const WITHOUT_MDNS: &str = "--disable-features=WebRtcHideLocalIpsWithMdns";
 
 const TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -66,13 +64,10 @@ impl FilesBench {
         &self,
         server: &ServerProcess,
     ) -> Result<(Vec<Duration>, Vec<Duration>)> {
-        let arguments = [&CHROMIUM[..], &[WITHOUT_MDNS]].concat();
-        let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments }, "timeouts": { "script": 110_000 } });
-        let sender = Session::start("chromedriver", capabilities.clone()).await;
-        let receiver = Session::start("chromedriver", capabilities).await;
+        let sender = chromium::start(&[WITHOUT_MDNS]).await;
+        let receiver = chromium::start(&[WITHOUT_MDNS]).await;
         for (session, name) in [(&sender, "sender"), (&receiver, "receiver")] {
-            let url = format!("{}/#/room/bench", server.url);
-            session.command("POST", "/url", json!({ "url": url })).await;
+            chromium::open(session, &format!("{}/#/room/bench", server.url)).await;
             run(session, &join(name)).await;
         }
         let mut bare = Vec::new();
@@ -161,22 +156,10 @@ impl FilesBench {
     }
 }
 
-/// Runs the body of an async function in the page.
+/// Runs the body of an async function in the page, which can wait `until` something holds.
 async fn run(session: &Session, script: &str) -> Value {
     let wait = "const until = async holds => { for (;;) { const it = holds(); if (it) return it; await new Promise(done => setTimeout(done, 10)); } };";
-    let script = format!("return (async () => {{ {wait} {script} }})()");
-    session
-        .command(
-            "POST",
-            "/execute/sync",
-            json!({ "script": script, "args": [] }),
-        )
-        .await
-}
-
-fn milliseconds(value: &Value) -> Result<Duration> {
-    let time = value.as_f64().context("the page measures milliseconds")?;
-    Ok(Duration::from_secs_f64(time / 1000.0))
+    chromium::run(session, &format!("{wait} {script}")).await
 }
 
 fn join(name: &str) -> String {

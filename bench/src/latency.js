@@ -1,4 +1,4 @@
-// Measures from a drawn clock to its picture on the same page: window.measured = { direct: [ms], weir: [ms] }, or { error }.
+// The body of an async function that measures from a drawn clock to its picture on the same page: { direct: [ms], weir: [ms] }.
 // options: { stream, key, samples }
 
 const [WIDTH, HEIGHT, BITS] = [640, 360, 16];
@@ -107,7 +107,5 @@ async function weir(media) {
     return found;
 }
 
-(async () => {
-    const media = canvas.captureStream(30);
-    window.measured = { direct: await direct(media), weir: await weir(media) };
-})().catch(error => { window.measured = { error: `${error}` }; });
+const media = canvas.captureStream(30);
+return { direct: await direct(media), weir: await weir(media) };

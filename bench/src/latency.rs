@@ -2,20 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
-use testkit::webdriver::{CHROMIUM, Session};
 
+use crate::chromium::{self, WITHOUT_MDNS, milliseconds};
 use crate::figure::{Figure, median};
-use crate::process::{release, start_server};
+use crate::process::{KEY, release, start_server};
 
-const KEY: &str = "2f1d6c9ab3e047d58e6a0b1c2d3e4f50";
-/// The two connections of the page would not find each other by the names that stand for addresses.
-const WITHOUT_MDNS: &str = "--disable-features=WebRtcHideLocalIpsWithMdns";
 const TARGET: Duration = Duration::from_millis(150);
-/// Of both measurements.
-const LIMIT: Duration = Duration::from_secs(120);
 
 #[derive(Args)]
 pub(crate) struct LatencyBench {
@@ -31,7 +26,7 @@ impl LatencyBench {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let measured = runtime.block_on(self.measure(&server.url))?;
+        let measured = runtime.block_on(self.measure(&server.url));
         println!(
             "a clock of 640x360 in H.264, drawn, captured, sent, and read from the picture, in one Chromium over loopback\n"
         );
@@ -50,42 +45,17 @@ impl LatencyBench {
         Ok(())
     }
 
-    async fn measure(&self, url: &str) -> Result<Value> {
-        let flags = CHROMIUM.into_iter().chain([WITHOUT_MDNS]);
-        let flags: Vec<_> = flags.collect();
-        let capabilities =
-            json!({ "browserName": "chrome", "goog:chromeOptions": { "args": flags } });
-        let session = Session::start("chromedriver", capabilities).await;
+    async fn measure(&self, url: &str) -> Value {
+        let session = chromium::start(&[WITHOUT_MDNS]).await;
         // A page of the server that shows no stream.
-        let page = json!({ "url": format!("{url}/#/settings") });
-        session.command("POST", "/url", page).await;
+        chromium::open(&session, &format!("{url}/#/settings")).await;
         let options = json!({ "stream": "live", "key": KEY, "samples": self.samples });
         let script = format!("const options = {options}; {}", include_str!("latency.js"));
-        execute(&session, &script).await;
-        let measured = tokio::time::timeout(LIMIT, async {
-            loop {
-                let measured = execute(&session, "return window.measured ?? null").await;
-                if !measured.is_null() {
-                    return measured;
-                }
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-        });
-        let measured = measured.await.context("Chromium shows no picture")?;
-        if let Some(error) = measured["error"].as_str() {
-            bail!("Chromium cannot measure: {error}");
-        }
-        Ok(measured)
+        chromium::run(&session, &script).await
     }
-}
-
-async fn execute(session: &Session, script: &str) -> Value {
-    let body = json!({ "script": script, "args": [] });
-    session.command("POST", "/execute/sync", body).await
 }
 
 fn times(values: &Value) -> Result<Vec<Duration>> {
     let values = values.as_array().context("a list of times")?;
-    let times = values.iter().filter_map(Value::as_f64);
-    Ok(times.map(|ms| Duration::from_secs_f64(ms / 1e3)).collect())
+    values.iter().map(milliseconds).collect()
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`rng`] | a pseudo-random number generator |
 //! | [`process`] | the measured server as a process |
+//! | [`chromium`] | a Chromium that pages are measured in |
 //! | [`figure`] | a figure beside its target |
 //! | [`fanout`] | `bench fanout`: the cost of thousands of viewers, compared with this machine's limit; `bench soak` |
 //! | [`files`] | `bench files`: a file between two browsers, and between two terminals |
@@ -12,6 +13,7 @@
 //! | [`page`] | `bench page`: the first paint and the first picture of the page, and its size |
 //! | [`rooms`] | `bench rooms`: relay time, memory, leaks |
 
+mod chromium;
 mod fanout;
 mod figure;
 mod files;

@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::chromium;
 use crate::process::{release, start_server};
-use testkit::webdriver::{CHROMIUM, Session};
+use testkit::webdriver::Session;
 use testkit::{CLIP, PATIENCE};
 
 #[derive(Args)]
@@ -137,15 +138,12 @@ impl PageBench {
         let mut visits = Vec::new();
         for _ in 0..self.times {
             // A browser of its own, so that no cache of any kind is warm.
-            let capabilities =
-                json!({ "browserName": "chrome", "goog:chromeOptions": { "args": CHROMIUM } });
-            let session = Session::start("chromedriver", capabilities).await;
+            let session = chromium::start(&[]).await;
             for (command, parameters) in visitor.commands() {
                 let body = json!({ "cmd": command, "params": parameters });
                 session.command("POST", "/goog/cdp/execute", body).await;
             }
-            let body = json!({ "url": address });
-            session.command("POST", "/url", body).await;
+            chromium::open(&session, address).await;
             visits.push(visit(&session).await?);
         }
         Ok(visits)

@@ -7,6 +7,9 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use testkit::process::ServerProcess;
 
+/// The key of streams that a bench publishes.
+pub(crate) const KEY: &str = "2f1d6c9ab3e047d58e6a0b1c2d3e4f50";
+
 /// Raises the limit of open files of this process, and of those that it starts.
 pub(crate) fn raise_file_limit(count: u64) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);

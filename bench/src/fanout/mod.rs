@@ -27,7 +27,7 @@ mod encoded_soak;
 mod filter;
 mod lateness;
 pub(crate) mod limit;
-pub(crate) mod metrics;
+mod metrics;
 mod probe_report;
 mod row;
 pub(crate) mod soak;
@@ -36,7 +36,7 @@ pub(crate) mod source;
 mod table;
 mod target;
 pub(crate) mod viewer;
-pub(crate) mod viewer_handle;
+mod viewer_handle;
 pub(crate) mod viewer_pool;
 
 use std::path::Path;
@@ -81,7 +81,7 @@ pub(crate) struct Fanout {
     /// Publish the video as a live stream, whose viewers follow its newest frame, instead of playing it as a file.
     #[arg(long, conflicts_with = "url")]
     live: bool,
-    /// WHEP endpoint of a third-party server that plays target/bench/fanout.mp4 in a loop, measured instead of Weir.
+    /// WHEP endpoint of a third-party server that plays target/bench/gop-2s.mp4 in a loop, measured instead of Weir.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// Process id of that server, on this machine; without it CPU time and memory are not measured.

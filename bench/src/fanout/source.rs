@@ -22,7 +22,7 @@ pub(crate) struct Recipe {
 
 /// A keyframe every 2 s.
 pub(crate) const FANOUT: Recipe = Recipe {
-    file: "fanout.mp4",
+    file: "gop-2s.mp4",
     seconds: 20,
     gop: 60,
 };

@@ -6,9 +6,8 @@ use anyhow::{Context, Result};
 use testkit::process::{ProcessUsage, ServerProcess};
 use tokio::time::sleep;
 
-use super::KEY;
 use crate::fanout::cores::Cores;
-use crate::process::{release, start_server};
+use crate::process::{KEY, release, start_server};
 
 /// All viewers on one shard, and no limit that a bench would meet.
 const FLAGS: &[&str] = &[

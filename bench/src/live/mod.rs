@@ -16,7 +16,7 @@ use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
 use crate::fanout::cores::Cores;
-use crate::fanout::source::{Recipe, TestVideo};
+use crate::fanout::source::{FANOUT, Recipe, TestVideo};
 use crate::fanout::viewer::{Joined, SentTimes, ViewerKind};
 use crate::fanout::viewer_pool::ViewerPool;
 use crate::fanout::{folder, limit};
@@ -25,17 +25,9 @@ use crate::process::raise_file_limit;
 use measured_server::MeasuredServer;
 use publisher::BenchPublisher;
 
-/// Of every stream.
-const KEY: &str = "2f1d6c9ab3e047d58e6a0b1c2d3e4f50";
-/// A keyframe every 2 s.
-const USUAL: Recipe = Recipe {
-    file: "live.mp4",
-    seconds: 20,
-    gop: 60,
-};
 /// A keyframe every 8.3 s, as x264 sends it where nothing is set.
 const LONG_GOP: Recipe = Recipe {
-    file: "long-gop.mp4",
+    file: "gop-8s.mp4",
     seconds: 25,
     gop: 250,
 };
@@ -68,7 +60,7 @@ impl Live {
     pub(crate) fn run(&self) -> Result<()> {
         raise_file_limit(10_000)?;
         let bench = Bench {
-            usual: TestVideo::make(&folder(), USUAL)?,
+            usual: TestVideo::make(&folder(), FANOUT)?,
             long_gop: TestVideo::make(&folder(), LONG_GOP)?,
             cores: Cores::choose()?,
             window: Duration::from_secs(self.seconds),

@@ -15,10 +15,10 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-use super::KEY;
 use crate::fanout::answer::reachable;
 use crate::fanout::source::{SourceTrack, TestVideo};
 use crate::fanout::viewer::SentTimes;
+use crate::process::KEY;
 
 /// One publisher. Dropping it ends it without a word.
 pub(super) struct BenchPublisher {

@@ -9,8 +9,7 @@ use crate::hooks::room::RoomHandle;
 use crate::i18n::format::bytes;
 use crate::i18n::intl::date;
 use crate::state::kept::StoreStatus;
-
-const DAY_MS: u64 = 24 * 60 * 60_000;
+use crate::state::rows::DAY_MS;
 
 /// Above the first message.
 pub(super) fn beginning(language: Language, room: RoomHandle) -> AnyView {

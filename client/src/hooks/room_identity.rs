@@ -21,7 +21,7 @@ use super::window::storage;
 use crate::rtc::dynamic::{call, call_async, construct, get, object};
 use crate::rtc::listener::Listener;
 use crate::rtc::timer::sleep;
-use crate::state::stored_name::stored_as;
+use crate::state::stored_name::{beside, stored_as};
 
 /// How often a claim is tried while the holder has not answered, and the wait between: the lock of a page that is loaded again ends a little later.
 const ATTEMPTS: u32 = 10;
@@ -271,14 +271,7 @@ pub(super) async fn open_rooms() -> Vec<String> {
         // Without locks, a tab that has crashed counts as well.
         Err(_) => storage().map_or_else(Vec::new, |storage| stored_names(&storage)),
     };
-    let held = stored_as("held", "", "");
-    let rooms = names.iter().filter_map(|name| {
-        let (server, room) = name
-            .strip_prefix(held.trim_end())?
-            .trim_start()
-            .split_once(' ')?;
-        Some(stored_as("room", server, room))
-    });
+    let rooms = names.iter().filter_map(|name| beside(name, "held", "room"));
     rooms.collect()
 }
 

@@ -9,7 +9,7 @@ use super::room::{Note, RoomEvent};
 
 /// Messages of one author at most this far apart are grouped under one name.
 const GROUP_MS: u64 = 5 * 60_000;
-const DAY_MS: u64 = 24 * 60 * 60_000;
+pub const DAY_MS: u64 = 24 * 60 * 60_000;
 
 /// Identifies a message in a room: its number and its author.
 pub type MessageKey = (u64, PeerId);

@@ -5,6 +5,12 @@ pub fn stored_as(what: &str, base: &str, name: &str) -> String {
     format!("weir {what} {base} {name}")
 }
 
+/// The name of something else that is kept for the room or stream of a stored name. `None`: the name is not of `what`.
+pub fn beside(stored: &str, what: &str, other: &str) -> Option<String> {
+    let of_it = stored.strip_prefix(&format!("weir {what} "))?;
+    Some(format!("weir {other} {of_it}"))
+}
+
 /// How the same was named before it was kept by server: the beginning of the name, and what it is.
 const NAMED_BEFORE: [(&str, &str); 5] = [
     ("weir.room.", "room"),
@@ -34,6 +40,16 @@ mod tests {
         ];
         for (at, name) in names.iter().enumerate() {
             assert!(!names[at + 1..].contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn from_one_name_of_a_room_another_follows() {
+        let held = stored_as("held", "https://a", "b room");
+        let room = stored_as("room", "https://a", "b room");
+        assert_eq!(beside(&held, "held", "room"), Some(room));
+        for other in ["weir key https://a b room", "weir heldx", "another"] {
+            assert_eq!(beside(other, "held", "room"), None, "{other}");
         }
     }
 

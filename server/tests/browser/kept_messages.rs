@@ -32,6 +32,14 @@ pub(crate) async fn stored(browser: &TestBrowser, count: usize) {
         .await;
 }
 
+/// Waits until the page shows so many messages.
+async fn shown(browser: &TestBrowser, count: usize) {
+    let script = format!("document.querySelectorAll('.chat-message').length == {count}");
+    browser
+        .until(&format!("{count} messages are shown"), &script)
+        .await;
+}
+
 /// What the storage of the page answers from now on. It is that of the page's own window.
 const FULL: &str = "
     window.realPut = IDBObjectStore.prototype.put;
@@ -72,12 +80,7 @@ async fn a_full_storage_is_said_and_what_could_not_be_kept_is_kept_later() {
         );
         browser.run_in_page(NO_ROOM).await;
         send_message(&browser, "nowhere else").await;
-        browser
-            .until(
-                "it is there",
-                "document.querySelectorAll('.chat-message').length == 3",
-            )
-            .await;
+        shown(&browser, 3).await;
         assert!(asks_before_it_closes(&browser).await, "it is lost");
         browser
             .run_in_page(
@@ -108,12 +111,7 @@ async fn what_the_database_does_not_have_when_the_page_goes_is_there_again() {
     stored(&browser, 1).await;
     browser.run_in_page(FULL).await;
     send_message(&browser, "only in the page").await;
-    browser
-        .until(
-            "it is there",
-            "document.querySelectorAll('.chat-message').length == 2",
-        )
-        .await;
+    shown(&browser, 2).await;
     // The next page has a database that works.
     browser.reload().await;
     link_is(&browser, "joined").await;
@@ -124,12 +122,7 @@ async fn what_the_database_does_not_have_when_the_page_goes_is_there_again() {
     // Nor when another room is opened in the same page, or this one is left.
     browser.run_in_page(FULL).await;
     send_message(&browser, "before another room").await;
-    browser
-        .until(
-            "it is there",
-            "document.querySelectorAll('.chat-message').length == 3",
-        )
-        .await;
+    shown(&browser, 3).await;
     browser.open(&server.url("/#/room/another")).await;
     link_is(&browser, "joined").await;
     browser
