@@ -1,5 +1,6 @@
 //! Checks from a thousand ports that name one session.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -33,10 +34,11 @@ async fn flood(server: &TestServer, credentials: &CheckCredentials) -> Flooded {
     let to = address_of(server);
     let mut answered = 0;
     let before = stray(server);
+    let mut ports = HashSet::new();
     for _ in 0..ROUNDS {
         let mut sockets = Vec::new();
         for _ in 0..PORTS {
-            let socket = UdpSocket::bind("127.0.0.7:0").await.expect("a free port");
+            let socket = bind_new(&mut ports).await;
             send(&socket, &credentials.check(), to).await;
             sockets.push(socket);
         }
@@ -54,6 +56,16 @@ async fn flood(server: &TestServer, credentials: &CheckCredentials) -> Flooded {
     Flooded {
         answered,
         stray: stray(server) - before,
+    }
+}
+
+/// A socket of a port that had no part in the flood before: a known one that comes again would count twice.
+async fn bind_new(ports: &mut HashSet<SocketAddr>) -> UdpSocket {
+    loop {
+        let socket = UdpSocket::bind("127.0.0.7:0").await.expect("a free port");
+        if ports.insert(socket.local_addr().expect("a bound socket")) {
+            return socket;
+        }
     }
 }
 
