@@ -52,6 +52,12 @@ pub struct Conversation {
     /// By number, then author.
     entries: Vec<Entry>,
     dropped: Dropped,
+    /// Messages may have been sent without what was saved before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    apart: bool,
+    /// Numbers of own messages that have others now, and that the store may still have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    renumbered: Vec<u64>,
     /// Of the texts of all entries.
     #[serde(skip)]
     bytes: usize,
@@ -79,6 +85,8 @@ impl Conversation {
             highest: BTreeMap::new(),
             entries: Vec::new(),
             dropped: Dropped::default(),
+            apart: false,
+            renumbered: Vec::new(),
             bytes: 0,
             unread: 0,
         }

@@ -85,6 +85,9 @@ impl RoomDatabase {
                 },
             ));
         }
+        for number in conversation.renumbered() {
+            changes.push((ENTRIES, Change::Delete(key_of(name, *number, ""))));
+        }
         let oldest = conversation.entries().first();
         if let (Some(oldest), true) = (oldest, drops) {
             let number = JsValue::from_f64(oldest.message.number as f64);

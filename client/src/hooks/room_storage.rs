@@ -19,8 +19,9 @@ use web_sys::DomException;
 use super::room_database::{RoomDatabase, conversation_name};
 use super::room_identity::open_rooms;
 use super::window::storage;
-use crate::rtc::timer::sleep;
+use crate::rtc::timer::{sleep, wall_ms};
 use crate::state::kept::{KeptRoom, MAX_KEPT_BYTES, StoreStatus, excess};
+use crate::state::stored_name::stored_as;
 
 /// Limit on the bytes of texts in local storage, which has 5 MB for all.
 const MAX_STORAGE_BYTES: usize = 1_000_000;
@@ -31,6 +32,7 @@ const LOAD_MS: i32 = 5_000;
 pub(crate) struct RoomStorage {
     /// Of the room, in the browser's storage.
     name: String,
+    clock_name: String,
     pub(crate) conversation: RwSignal<Conversation>,
     /// What was saved is in the conversation.
     pub(crate) loaded: RwSignal<bool>,
@@ -45,6 +47,8 @@ pub(crate) struct RoomStorage {
     deleted: Cell<u64>,
     /// What is not in the database did not fit into local storage either.
     lost: Cell<bool>,
+    /// What the database has is in the conversation, as far as this tab's claim goes.
+    complete: Cell<bool>,
 }
 
 /// Its name, the bytes of its texts, when it was saved.
@@ -62,9 +66,16 @@ enum Place {
 impl RoomStorage {
     /// `server`: its address.
     pub(crate) fn open(server: &str, room: &str, me: PeerId) -> Rc<Self> {
+        let clock_name = stored_as("clock", server, room);
+        let mut conversation = Conversation::new(me);
+        let clock = storage().and_then(|storage| storage.get_item(&clock_name).ok()?);
+        if let Some(clock) = clock.and_then(|clock| clock.parse().ok()) {
+            conversation.set_clock(clock);
+        }
         Rc::new(Self {
             name: conversation_name(server, room),
-            conversation: RwSignal::new(Conversation::new(me)),
+            clock_name,
+            conversation: RwSignal::new(conversation),
             loaded: RwSignal::new(false),
             status: RwSignal::new(StoreStatus::Kept),
             place: RefCell::new(Place::Opening),
@@ -73,20 +84,23 @@ impl RoomStorage {
             written: RefCell::new(Promise::resolve(&JsValue::UNDEFINED)),
             deleted: Cell::default(),
             lost: Cell::default(),
+            complete: Cell::default(),
         })
     }
 
     /// Brings into the conversation what this tab, or another one since, has saved. Call when the room has been claimed. Resolves when it is there,
-    /// nothing can be had, or it takes too long: then it comes later.
-    pub(crate) async fn load(self: &Rc<Self>) {
-        if let Some(left) = self.left_in_storage() {
+    /// nothing can be had, or it takes too long: then it is there when the promise resolves that this returns, and what is new in it has to be sent.
+    pub(crate) async fn load(self: &Rc<Self>) -> Promise {
+        if let Some(mut left) = self.left_in_storage() {
             self.left.set(true);
+            left.set_all_changed();
             let _ = self.conversation.try_update(|conversation| {
                 let before = conversation.clone();
-                conversation.reload(left);
+                conversation.reload(left, wall_ms());
                 conversation.absorb(before);
             });
         }
+        self.complete.set(false);
         let storage = Rc::clone(self);
         let loading = future_to_promise(async move {
             storage.load_from_database().await;
@@ -100,14 +114,39 @@ impl RoomStorage {
         if matches!(*self.place.borrow(), Place::Opening) {
             self.report(StoreStatus::Partly);
         }
+        if !self.complete.get() {
+            self.set_apart();
+        }
         let _ = self.loaded.try_set(true);
+        loading
+    }
+
+    fn set_apart(&self) {
+        let _ = self.conversation.try_maybe_update(|conversation| {
+            conversation.set_apart();
+            (false, ())
+        });
+    }
+
+    /// Shows what another tab has saved, which goes on saving.
+    pub(crate) async fn look(&self) {
+        let Ok((_, _, mut saved)) = self.read().await else {
+            return;
+        };
+        // The room may have become this tab's meanwhile.
+        if !self.loaded.try_get_untracked().unwrap_or(true) {
+            if let Some(left) = self.left_in_storage() {
+                saved.absorb(left);
+            }
+            let _ = self
+                .conversation
+                .try_update(|all| all.reload(saved, wall_ms()));
+        }
     }
 
     fn left_in_storage(&self) -> Option<Conversation> {
         let text = storage()?.get_item(&self.name).ok()??;
-        let mut left: Conversation = serde_json::from_str(&text).ok()?;
-        left.set_all_changed();
-        Some(left)
+        serde_json::from_str(&text).ok()
     }
 
     async fn load_from_database(&self) {
@@ -118,12 +157,25 @@ impl RoomStorage {
                 None => StoreStatus::Denied,
             });
         };
+        // What was saved is no news, also when it comes late.
+        let late = self.loaded.try_get_untracked().unwrap_or(false);
+        if late {
+            let _ = self.loaded.try_set(false);
+            sleep(0).await;
+        }
         let database = Rc::new(database);
         self.place.replace(Place::Database(Rc::clone(&database)));
         self.deleted.set(saved.dropped().count);
         self.report(StoreStatus::Kept);
         let name = self.name.clone();
-        let _ = self.conversation.try_update(|all| all.reload(saved));
+        let _ = self
+            .conversation
+            .try_update(|all| all.reload(saved, wall_ms()));
+        self.complete.set(true);
+        if late {
+            sleep(0).await;
+            let _ = self.loaded.try_set(true);
+        }
         spawn_local(async move {
             let mut open = open_rooms().await;
             open.push(name);
@@ -154,6 +206,7 @@ impl RoomStorage {
 
     /// Saves what has changed. Call while the room is this tab's.
     pub(crate) fn save(self: &Rc<Self>) {
+        self.save_clock();
         let place = self.place.borrow().clone();
         match place {
             Place::Database(database) => self.write(&database),
@@ -173,6 +226,15 @@ impl RoomStorage {
                     self.report(status);
                 }
             }
+        }
+    }
+
+    /// Known at once to a page whose database answers late: its messages need higher numbers than earlier ones.
+    fn save_clock(&self) {
+        let clock = self.conversation.try_with_untracked(Conversation::clock);
+        if let (Some(clock), Some(storage)) = (clock, storage()) {
+            // A full storage has an earlier one.
+            let _ = storage.set_item(&self.clock_name, &clock.to_string());
         }
     }
 
@@ -231,9 +293,16 @@ impl RoomStorage {
                 let drops = conversation.dropped().count > self.deleted.get();
                 database.write(&self.name, conversation, &entries, drops)
             });
-            (false, (begun, conversation.dropped().count))
+            (
+                false,
+                (
+                    begun,
+                    conversation.dropped().count,
+                    conversation.renumbered().len(),
+                ),
+            )
         });
-        let Some((Some(begun), dropped)) = begun else {
+        let Some((Some(begun), dropped, renumbered)) = begun else {
             return;
         };
         let (storage, left) = (Rc::clone(self), self.left.take());
@@ -245,6 +314,10 @@ impl RoomStorage {
             storage.on_written(number, &ended, left);
             if ended.is_ok() {
                 storage.deleted.set(dropped);
+                let _ = storage.conversation.try_maybe_update(|conversation| {
+                    conversation.forget_renumbered(renumbered);
+                    (false, ())
+                });
             }
             Ok(JsValue::UNDEFINED)
         });

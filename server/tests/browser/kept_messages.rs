@@ -1,8 +1,8 @@
 //! What a browser keeps of a conversation: in its database, in local storage where the database does not have it, and by which tab.
 
-use testkit::{TestServer, browser::TestBrowser};
+use testkit::{TestPeer, TestServer, browser::TestBrowser};
 
-use crate::rooms::{join, link_is, messages, send_message};
+use crate::rooms::{connected_to, join, link_is, messages, send_message};
 use crate::server;
 
 /// Reads the database that has the conversations.
@@ -199,22 +199,27 @@ const ANSWER: &str = "
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_is_joined_without_a_database_that_takes_long_and_its_messages_come_later() {
+async fn a_room_is_joined_without_a_database_that_takes_long_and_its_messages_come_and_go_later() {
     let server = server().await;
     let browser = TestBrowser::shared_chromium().await;
     join(&browser, &server, "slow", "Ann").await;
     send_message(&browser, "before").await;
     stored(&browser, 1).await;
     open_changed(&browser, &server, SLOW).await;
+    let mut term = TestPeer::start(&server.url, "slow", "term", &[]);
     browser.open(&server.url("/#/room/slow")).await;
     link_is(&browser, "joined").await;
     let notice = "document.querySelector('#kept-partly')";
     browser.until("it says so", notice).await;
+    connected_to(&browser, "term").await;
     send_message(&browser, "meanwhile").await;
+    term.receives("meanwhile").await;
     assert_eq!(messages(&browser).await, ["*meanwhile"]);
     browser.run_in_page(ANSWER).await;
+    // Nobody has had it, and what is older than the last one is not taken.
+    term.receives("before").await;
     stored(&browser, 2).await;
-    assert_eq!(messages(&browser).await, ["*before", "*meanwhile"]);
+    assert_eq!(messages(&browser).await, ["*meanwhile", "*before"]);
     browser
         .until("it says nothing", &format!("!{notice}"))
         .await;

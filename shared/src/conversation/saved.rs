@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::SaveState;
-use super::{Conversation, Entry, MAX_NUMBER};
+use super::{Conversation, Entry, MAX_CLOCK, MAX_NUMBER};
 use crate::signaling::PeerId;
 
 /// What a conversation had beyond its limits.
@@ -27,6 +27,10 @@ pub(super) struct SavedConversation {
     entries: Vec<Entry>,
     #[serde(default)]
     dropped: Dropped,
+    #[serde(default)]
+    apart: bool,
+    #[serde(default)]
+    renumbered: Vec<u64>,
 }
 
 impl From<SavedConversation> for Conversation {
@@ -35,6 +39,8 @@ impl From<SavedConversation> for Conversation {
             clock: saved.clock,
             highest: saved.heard,
             dropped: saved.dropped,
+            apart: saved.apart,
+            renumbered: saved.renumbered,
             ..Self::new(saved.me)
         };
         for entry in saved.entries {
@@ -67,8 +73,14 @@ impl Conversation {
         if self.dropped.count < saved.dropped.count {
             self.dropped = saved.dropped;
         }
+        self.apart |= saved.apart;
+        self.renumbered.append(&mut saved.renumbered);
         for entry in saved.entries {
-            self.restore(entry);
+            let renumbered =
+                entry.author == self.me && self.renumbered.contains(&entry.message.number);
+            if !renumbered {
+                self.restore(entry);
+            }
         }
         self.drop_oldest();
     }
@@ -79,6 +91,8 @@ impl Conversation {
             clock: self.clock,
             highest: self.highest.clone(),
             dropped: self.dropped,
+            apart: self.apart,
+            renumbered: self.renumbered.clone(),
             ..Self::new(self.me.clone())
         };
         for entry in self.entries.iter().filter(|entry| is_in(entry)) {
@@ -141,10 +155,75 @@ impl Conversation {
         }
     }
 
-    /// Adds what the store has, `saved`. What has not been saved yet stays; of all else `saved` is newer.
-    pub fn reload(&mut self, saved: Self) {
-        let mut unsaved = self.unsaved().unwrap_or_else(|| self.part(|_| false));
-        unsaved.absorb(saved);
-        *self = unsaved;
+    /// Adds what the store has, `saved`. What has not been saved yet stays; of all else `saved` is newer. `now`: milliseconds since 1970.
+    ///
+    /// Peers take the messages of an author in the order of their numbers only. So own messages that somebody lacks, and that were not there when a
+    /// later one was sent, follow under new numbers: they have to be sent.
+    pub fn reload(&mut self, mut saved: Self, now: u64) {
+        saved.set_id(self.me.clone());
+        let unsaved = self.part(|entry| entry.save_state != SaveState::Saved);
+        let mut late = unsaved.lacking(&saved, saved.highest_beyond(self));
+        if self.apart {
+            late.extend(saved.lacking(self, self.highest_beyond(&saved)));
+        }
+        let numbers = late.iter().map(|entry| entry.message.number);
+        self.renumbered.extend(numbers);
+        let mut all = self.part(|_| false);
+        all.absorb(unsaved);
+        let apart = saved.apart;
+        all.absorb(saved);
+        all.apart = apart;
+        for mut entry in late {
+            all.clock = all.next_number(now);
+            entry.message.number = all.clock;
+            entry.save_state = SaveState::Changed;
+            all.insert(entry);
+        }
+        *self = all;
+    }
+
+    /// The highest number of own messages that `other` does not have.
+    fn highest_beyond(&self, other: &Self) -> u64 {
+        let mut newest = self.entries.iter().rev();
+        let beyond = newest.find(|entry| self.is_mine(entry) && !other.has(entry));
+        beyond.map_or(0, |entry| entry.message.number)
+    }
+
+    /// Own messages below this number that `other` does not have and somebody else may lack.
+    fn lacking(&self, other: &Self, below: u64) -> Vec<Entry> {
+        let entries = self.entries.iter();
+        let lacking = entries.filter(|entry| {
+            let lacked = entry.reached == 0 || !entry.waiting.is_empty();
+            entry.message.number < below && lacked && self.is_mine(entry) && !other.has(entry)
+        });
+        lacking.cloned().collect()
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        self.position(entry.key()).is_ok()
+    }
+
+    /// Messages are sent from now on without what may have been saved before.
+    pub fn set_apart(&mut self) {
+        self.apart = true;
+    }
+
+    /// Numbers of own messages that have others now: the store has to delete them with the next write.
+    pub fn renumbered(&self) -> &[u64] {
+        &self.renumbered
+    }
+
+    /// The store has deleted the first ones of [`Self::renumbered`].
+    pub fn forget_renumbered(&mut self, count: usize) {
+        self.renumbered.drain(..count.min(self.renumbered.len()));
+    }
+
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// Own messages get higher numbers than this, as earlier ones had.
+    pub fn set_clock(&mut self, clock: u64) {
+        self.clock = self.clock.max(clock.min(MAX_CLOCK));
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::signaling::{ClientMessage, ErrorCode, PeerKind, VERSION};
+use wasm_bindgen_futures::JsFuture;
 
 use super::RoomClient;
 use crate::http::{self, HttpError};
@@ -115,15 +116,27 @@ impl RoomClient {
         let (identity, me) = (Rc::clone(&self.identity), self.me.clone());
         let storage = Rc::clone(&self.storage);
         spawn_local(async move {
+            let mut rest = None;
             if identity.claim(take).await {
                 // Before it joins: what a peer lacks is sent in order. Another tab may have added to it.
-                storage.load().await;
+                rest = Some(storage.load().await);
             }
+            let held = identity.is_held();
             let Some(client) = me.upgrade() else { return };
-            client.step(match identity.is_held() {
+            client.step(match held {
                 true => JoinEvent::Claimed,
                 false => JoinEvent::HeldElsewhere,
             });
+            drop(client);
+            match rest {
+                Some(rest) => {
+                    let _ = JsFuture::from(rest).await;
+                    if let Some(client) = me.upgrade() {
+                        client.send_missing();
+                    }
+                }
+                None => storage.look().await,
+            }
         });
     }
 

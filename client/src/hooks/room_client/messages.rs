@@ -23,6 +23,17 @@ impl RoomClient {
         self.files.on_open(peer);
     }
 
+    /// What has been loaded late goes to peers that are here already.
+    pub(super) fn send_missing(&self) {
+        let ready = self.ready.borrow().clone();
+        for peer in ready {
+            let missing = self.change(|c| c.on_open(&peer));
+            for message in missing.unwrap_or_default() {
+                self.send(&peer, &ChatFrame::Message(message));
+            }
+        }
+    }
+
     pub(super) fn on_closed(&self, peer: &PeerId) {
         self.ready.borrow_mut().retain(|ready| ready != peer);
         self.show_typing(peer, false);
