@@ -21,7 +21,7 @@ use crate::chat::{Body, Message};
 use crate::signaling::PeerId;
 
 use entry::SaveState;
-pub use entry::{DeliveryStatus, Entry};
+pub use entry::{DeliveryStatus, ENTRY_BYTES, Entry};
 pub use saved::Dropped;
 use saved::SavedConversation;
 

@@ -5,7 +5,6 @@ use std::cell::Cell;
 use leptos::prelude::*;
 use shared::chat::Body;
 use shared::conversation::{Conversation, DeliveryStatus, Entry};
-use wasm_bindgen::JsValue;
 
 use super::files::file;
 use super::kept::{beginning, storage_notice};
@@ -17,18 +16,13 @@ use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::intl::{TimeOfDay, Unit, date, relative};
 use crate::i18n::room::Room as Text;
-use crate::rtc::timer::wall_ms;
+use crate::rtc::timer::{local_ms, wall_ms};
 use crate::state::avatar::initials;
 use crate::state::room::{Note, RoomEvent};
 use crate::state::rows::{Row, rows};
 
 /// Time zones change at its multiples.
 const QUARTER_MS: u64 = 15 * 60_000;
-/// Milliseconds since 1970 UTC, as those of the local time zone.
-fn local(at: u64) -> u64 {
-    let offset = js_sys::Date::new(&JsValue::from_f64(at as f64)).get_timezone_offset();
-    at.saturating_add_signed(-(offset as i64) * 60_000)
-}
 
 pub(crate) fn message_log(
     language: Language,
@@ -45,7 +39,7 @@ pub(crate) fn message_log(
             if known == at / QUARTER_MS {
                 return at.saturating_add_signed(offset);
             }
-            let local = local(at);
+            let local = local_ms(at);
             quarter.set((at / QUARTER_MS, local as i64 - at as i64));
             local
         };
@@ -146,7 +140,7 @@ fn divider(class: &'static str, text: String) -> AnyView {
 fn day_name(language: Language, day: u64) -> String {
     const DAY: u64 = 24 * 60 * 60_000;
     let language = language.get_untracked();
-    let today = local(wall_ms()) / DAY;
+    let today = local_ms(wall_ms()) / DAY;
     match today.saturating_sub(day) {
         // Today or yesterday.
         ago @ 0..2 => relative(-(ago as f64), Unit::Day, language),

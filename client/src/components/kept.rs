@@ -8,6 +8,7 @@ use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::format::bytes;
 use crate::i18n::intl::date;
+use crate::rtc::timer::{local_ms, wall_ms};
 use crate::state::kept::StoreStatus;
 use crate::state::rows::DAY_MS;
 
@@ -29,7 +30,9 @@ pub(super) fn beginning(language: Language, room: RoomHandle) -> AnyView {
             StoreStatus::Partly | StoreStatus::Full | StoreStatus::Denied => String::new(),
         };
         if dropped.count > 0 {
-            let gone = (text.dropped)(dropped.count, &date(dropped.until / DAY_MS, lang));
+            // The clocks of others may be ahead.
+            let until = local_ms(dropped.until.min(wall_ms())) / DAY_MS;
+            let gone = (text.dropped)(dropped.count, &date(until, lang));
             if !line.is_empty() {
                 line.push(' ');
             }

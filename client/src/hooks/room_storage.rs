@@ -23,7 +23,7 @@ use crate::rtc::timer::{sleep, wall_ms};
 use crate::state::kept::{KeptRoom, MAX_KEPT_BYTES, StoreStatus, excess};
 use crate::state::stored_name::stored_as;
 
-/// Limit on the bytes of texts in local storage, which has 5 MB for all.
+/// Limit on the bytes in local storage, which has 5 MB for all.
 const MAX_STORAGE_BYTES: usize = 1_000_000;
 /// The room is joined without what the database has when that has not come after this long.
 const LOAD_MS: i32 = 5_000;
@@ -134,7 +134,7 @@ impl RoomStorage {
             return;
         };
         // The room may have become this tab's meanwhile.
-        if !self.loaded.try_get_untracked().unwrap_or(true) {
+        if !self.complete.get() && !self.loaded.try_get_untracked().unwrap_or(true) {
             if let Some(left) = self.left_in_storage() {
                 saved.absorb(left);
             }

@@ -81,6 +81,12 @@ pub fn now_ms() -> u64 {
     now() as u64
 }
 
+/// Milliseconds since 1970 UTC, as those of the local time zone.
+pub fn local_ms(at: u64) -> u64 {
+    let offset = js_sys::Date::new(&(at as f64).into()).get_timezone_offset();
+    at.saturating_add_signed(-(offset as i64) * 60_000)
+}
+
 /// Milliseconds since 1970, for what people read and for what other pages of this browser read. It may jump.
 pub fn wall_ms() -> u64 {
     js_sys::Date::now() as u64

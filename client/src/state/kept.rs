@@ -1,9 +1,9 @@
 //! What a browser keeps of the conversations of its rooms, and what makes room for others.
 
 use serde::{Deserialize, Serialize};
-use shared::conversation::Conversation;
+use shared::conversation::{Conversation, ENTRY_BYTES};
 
-/// Limit on the bytes of texts of all rooms together.
+/// Limit on the bytes of all rooms together.
 pub const MAX_KEPT_BYTES: usize = 48_000_000;
 
 /// How it goes with saving the conversation.
@@ -27,7 +27,7 @@ pub struct KeptRoom {
     pub unread: usize,
     /// Of the newest message, in milliseconds since 1970. None: there is no message.
     pub newest: Option<u64>,
-    /// Of its texts.
+    /// Of its texts, and [`ENTRY_BYTES`] for each message.
     pub bytes: usize,
     /// When it was saved, in milliseconds since 1970.
     pub saved: u64,
@@ -39,7 +39,7 @@ impl KeptRoom {
         Self {
             unread: conversation.unread(),
             newest: newest.map(|entry| entry.message.at),
-            bytes: conversation.bytes(),
+            bytes: conversation.bytes() + conversation.entries().len() * ENTRY_BYTES,
             saved: now,
             conversation: conversation.part(|_| false),
         }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::chat::{Body, Message};
 use crate::signaling::PeerId;
 
+/// About what a stored entry needs beside its text.
+pub const ENTRY_BYTES: usize = 200;
+
 /// One message and its delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::SaveState;
-use super::{Conversation, Entry, MAX_CLOCK, MAX_NUMBER};
+use super::{Conversation, ENTRY_BYTES, Entry, MAX_CLOCK, MAX_NUMBER};
 use crate::signaling::PeerId;
 
 /// What a conversation had beyond its limits.
@@ -101,13 +101,14 @@ impl Conversation {
         part
     }
 
-    /// The newest entries, with at most so many bytes of texts.
+    /// The newest entries, with at most so many bytes: of texts, and [`ENTRY_BYTES`] each.
     pub fn newest(&self, bytes: usize) -> Self {
         let mut left = bytes;
         let mut entries = self.entries.iter().rev();
         let oldest = entries.find(|entry| {
-            let fits = entry.bytes() <= left;
-            left = left.saturating_sub(entry.bytes());
+            let size = entry.bytes() + ENTRY_BYTES;
+            let fits = size <= left;
+            left = left.saturating_sub(size);
             !fits
         });
         match oldest {
