@@ -17,6 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::file_name::MAX_FILE_NAME;
+use crate::signaling::PeerId;
 
 /// The label of the channel of [`ChatFrame`]s.
 pub const CHANNEL: &str = "chat";
@@ -57,6 +58,22 @@ pub enum ChatFrame {
     Gone { number: u64 },
     /// The sender has received the other peer's file of this number; its SHA-256 is right.
     Kept { number: u64 },
+    /// Whether a peer that comes late is told the last messages ([`crate::history`]). The sender can tell `count`, the oldest with the number `oldest`.
+    History {
+        number: u64,
+        on: bool,
+        oldest: u64,
+        count: u64,
+    },
+    /// Asks for these messages.
+    Past,
+    /// A message of `author`, as the sender of this frame has received it.
+    Told {
+        author: PeerId,
+        /// The author's name at that time.
+        name: String,
+        message: Message,
+    },
 }
 
 /// A message of the conversation.
@@ -93,6 +110,16 @@ pub struct FileInfo {
     /// MIME type; may be empty.
     #[serde(default)]
     pub mime: String,
+}
+
+impl Body {
+    /// Bytes of its text, or of the name and type of its file.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Text { text } => text.len(),
+            Self::File(file) => file.name.len() + file.mime.len(),
+        }
+    }
 }
 
 impl Message {

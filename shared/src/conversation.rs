@@ -206,7 +206,7 @@ impl Conversation {
         if number <= highest {
             return ReceiveOutcome::Duplicate { received: highest };
         }
-        if self.entry(from, number).is_some() {
+        if !self.take_out_told(from, number) {
             // The number that this peer gave to a text without one ([`Self::receive_plain`]).
             return ReceiveOutcome::Invalid;
         }
@@ -218,6 +218,57 @@ impl Conversation {
             ..Entry::new(from, name, message)
         });
         ReceiveOutcome::New { received: number }
+    }
+
+    /// A number of this moment, for something that all peers order alike, as they do messages.
+    pub fn take_number(&mut self, now: u64) -> u64 {
+        self.clock = self.next_number(now);
+        self.clock
+    }
+
+    /// Another peer has taken this number. False: it is too high.
+    pub fn observe(&mut self, number: u64) -> bool {
+        let valid = number <= MAX_CLOCK;
+        if valid {
+            self.clock = self.clock.max(number);
+        }
+        valid
+    }
+
+    /// Adds a message that comes from another peer than its author, `teller`, or from its author again. It takes no number from its author. False: it is
+    /// known, or breaks a limit.
+    pub fn add_told(
+        &mut self,
+        author: &PeerId,
+        name: &str,
+        teller: Option<&str>,
+        message: Message,
+    ) -> bool {
+        let number = message.number;
+        let valid = message.is_valid() && number <= MAX_NUMBER && *author != self.me;
+        let known = self.entry(author, number).is_some();
+        if !valid || known && (teller.is_some() || !self.take_out_told(author, number)) {
+            return false;
+        }
+        self.clock = self.clock.max(number.min(MAX_CLOCK));
+        self.insert(Entry {
+            told_by: teller.map(str::to_owned),
+            ..Entry::new(author, name, message)
+        });
+        true
+    }
+
+    /// Makes room for a message of its author. False: it is there.
+    fn take_out_told(&mut self, author: &PeerId, number: u64) -> bool {
+        let Ok(at) = self.position((number, author)) else {
+            return true;
+        };
+        let told = self.entries[at].told_by.is_some();
+        if told {
+            let entry = self.entries.remove(at);
+            self.bytes -= entry.bytes();
+        }
+        told
     }
 
     /// Adds a text of another peer that came without a number ([`crate::plain_text`]). It gets the next one here alone, and is not acknowledged: the

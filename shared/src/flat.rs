@@ -91,6 +91,11 @@ pub(crate) struct FlatFrame {
     sha256: Option<String>,
     reason: Option<String>,
     until: Option<u64>,
+    oldest: Option<u64>,
+    count: Option<u64>,
+    author: Option<PeerId>,
+    name: Option<String>,
+    message: Option<Message>,
 }
 
 impl TryFrom<FlatFrame> for ChatFrame {
@@ -113,6 +118,18 @@ impl TryFrom<FlatFrame> for ChatFrame {
             "stop" => Self::Stop { number: number? },
             "gone" => Self::Gone { number: number? },
             "kept" => Self::Kept { number: number? },
+            "history" => Self::History {
+                number: number?,
+                on: need(flat.on)?,
+                oldest: need(flat.oldest)?,
+                count: need(flat.count)?,
+            },
+            "past" => Self::Past,
+            "told" => Self::Told {
+                author: need(flat.author)?,
+                name: need(flat.name)?,
+                message: need(flat.message)?,
+            },
             _ => return Err(UNKNOWN),
         })
     }

@@ -35,6 +35,7 @@ pub mod file_name;
 pub mod file_queue;
 mod flat;
 pub mod hex;
+pub mod history;
 pub mod ice_candidate;
 pub mod negotiation;
 mod peer_id;

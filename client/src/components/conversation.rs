@@ -154,6 +154,8 @@ fn note_text(text: &Text, note: &Note) -> String {
         RoomEvent::Left { name } => (text.peer_left)(name),
         RoomEvent::Lost { name } => (text.lost_peer)(name),
         RoomEvent::Renamed { from, to } => (text.peer_renamed)(from, to),
+        RoomEvent::History { name, on: true } => (text.history_on)(name.as_deref()),
+        RoomEvent::History { name, on: false } => (text.history_off)(name.as_deref()),
     }
 }
 
@@ -188,6 +190,10 @@ fn message(
     let header = (first && !own).then(|| {
         view! { {avatar(entry.author.as_str(), initials(&entry.name))} <b class="author small">{entry.name.clone()}</b> }
     });
+    let told = entry.told_by.as_ref().map(|teller| {
+        let told = (language.room_untracked().told_by)(teller);
+        view! { <p class="told small quiet">{told}</p> }
+    });
     let author_label = if own || first {
         String::new()
     } else {
@@ -210,6 +216,7 @@ fn message(
             {header}
             <span class="visually-hidden">{author_label}</span>
             {body}
+            {told}
             <p class="time tabular">{time} {tick}</p>
         </div>
     }

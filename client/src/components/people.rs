@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use shared::signaling::PeerKind;
 
 use super::reactive::{keyed_list, no_view, reactive_text, reactive_view, room_text};
+use super::switch::switch;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::room::Room as Text;
 use crate::state::avatar::{hue, identicon, initials};
@@ -37,6 +38,23 @@ pub(crate) fn people(language: Language, room: RoomHandle) -> AnyView {
             .with(|people| people.iter().map(|person| person.id.to_string()).collect())
     };
     view! { <ul class="column people" id="people">{keyed_list(ids, move |id| person(language, room, id))}</ul> }.into_any()
+}
+
+/// Whether who comes late is told the last messages: anybody's choice, for all.
+pub(crate) fn history_switch(language: Language, room: RoomHandle) -> AnyView {
+    let label = view! {
+        {room_text(language, |text| text.history)}
+        <span class="small quiet">" " {room_text(language, |text| text.history_hint)}</span>
+    };
+    let is_on = move || room.history.get();
+    let change = move |on| room.set_history(on);
+    switch(
+        "history",
+        true,
+        Box::new(is_on),
+        Box::new(change),
+        label.into_any(),
+    )
 }
 
 fn person(language: Language, room: RoomHandle, id: String) -> AnyView {

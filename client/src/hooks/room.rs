@@ -36,6 +36,8 @@ pub(crate) struct RoomHandle {
     pub(crate) loaded: RwSignal<bool>,
     /// How it goes with saving them.
     pub(crate) kept: RwSignal<StoreStatus>,
+    /// Who comes late is told the last messages.
+    pub(crate) history: RwSignal<bool>,
     /// The last hundred notes.
     pub(crate) notes: RwSignal<Vec<Note>>,
     /// This peer, from the server's `welcome`.
@@ -64,6 +66,7 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
         conversation: storage.conversation,
         loaded: storage.loaded,
         kept: storage.status,
+        history: RwSignal::new(false),
         notes: RwSignal::new(Vec::new()),
         me: RwSignal::new(None),
         wanted_name: RwSignal::new(None),
@@ -155,6 +158,11 @@ impl RoomHandle {
 
     pub(crate) fn send_text(self, text: String) {
         self.with(|client| client.send_text(&text));
+    }
+
+    /// For all in the room.
+    pub(crate) fn set_history(self, on: bool) {
+        self.with(|client| client.set_history(on));
     }
 
     /// Reports that the user types or has stopped. Call at any rate: repetitions are not sent.

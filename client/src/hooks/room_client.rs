@@ -1,6 +1,7 @@
 //! The client of a room: the signaling socket, the connections to other peers, messages and files. Pages use it through [`RoomHandle`].
 
 mod joining;
+mod late_comers;
 mod messages;
 mod peers;
 
@@ -9,6 +10,7 @@ use std::rc::{Rc, Weak};
 
 use leptos::prelude::*;
 use shared::conversation::Conversation;
+use shared::history::History;
 use shared::signaling::{PeerId, RoomPassword};
 
 use super::files::Files;
@@ -52,6 +54,7 @@ pub(crate) struct RoomClient {
     typing: Cell<Option<u64>>,
     /// Peers that type, and when that expires.
     typing_peers: RefCell<Vec<(PeerId, u64)>>,
+    history: RefCell<History>,
     files: Rc<Files>,
     saving: RefCell<Option<Timer>>,
     /// When the page was last told of a change of the conversation.
@@ -84,6 +87,7 @@ impl RoomClient {
             ready: RefCell::default(),
             typing: Cell::default(),
             typing_peers: RefCell::default(),
+            history: RefCell::default(),
             files: Files::new(room, me.clone()),
             saving: RefCell::default(),
             shown_at: Cell::default(),

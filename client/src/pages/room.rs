@@ -7,7 +7,7 @@ use crate::components::composer::{composer, focus, use_page_events};
 use crate::components::conversation::message_log;
 use crate::components::copy_button::CopyButton;
 use crate::components::files::files;
-use crate::components::people::{avatar, people};
+use crate::components::people::{avatar, history_switch, people};
 use crate::components::reactive::{
     RoomText, button, click_handler, no_view, reactive_text, reactive_view, room_text,
 };
@@ -163,6 +163,7 @@ fn room_view(
                 <h2 class="small quiet">{reactive_text(move || (language.room().people_count)(room.people.with(Vec::len) + 1))}</h2>
                 {own_entry(language, room)}
                 {people(language, room)}
+                {history_switch(language, room)}
                 <p class="small quiet privacy">{room_text(language, |text| text.privacy)}</p>
             </aside>
             <section class="conversation">

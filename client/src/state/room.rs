@@ -102,6 +102,11 @@ pub enum RoomEvent {
         from: String,
         to: String,
     },
+    /// The last messages are shown to people who come late, or no longer, by the choice of this person.
+    History {
+        name: Option<String>,
+        on: bool,
+    },
 }
 
 /// One file between this browser and one other peer. A file that three peers request is three transfers.

@@ -39,10 +39,12 @@ impl Row {
             Self::Message { key, first } => format!("{first} {} {}", key.0, key.1),
             Self::Note(note) => {
                 let (kind, name) = match &note.event {
-                    RoomEvent::Arrived { name } => ("+", name),
-                    RoomEvent::Left { name } => ("-", name),
-                    RoomEvent::Lost { name } => ("?", name),
-                    RoomEvent::Renamed { to, .. } => ("=", to),
+                    RoomEvent::Arrived { name } => ("+", name.as_str()),
+                    RoomEvent::Left { name } => ("-", name.as_str()),
+                    RoomEvent::Lost { name } => ("?", name.as_str()),
+                    RoomEvent::Renamed { to, .. } => ("=", to.as_str()),
+                    RoomEvent::History { name, on: true } => ("h", name.as_deref().unwrap_or("")),
+                    RoomEvent::History { name, on: false } => ("H", name.as_deref().unwrap_or("")),
                 };
                 format!("{kind} {} {name}", note.at)
             }
@@ -120,6 +122,7 @@ pub fn rows(
         let together = before.is_some_and(|before| {
             before.author == entry.author
                 && before.name == entry.name
+                && before.told_by == entry.told_by
                 && message.at.abs_diff(before.message.at) < GROUP_MS
         });
         rows.push(Row::Message {

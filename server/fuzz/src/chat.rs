@@ -163,7 +163,17 @@ fn receive(us: &mut Conversation, from: &PeerId, frame: ChatFrame) {
         | ChatFrame::Want { .. }
         | ChatFrame::Stop { .. }
         | ChatFrame::Gone { .. }
-        | ChatFrame::Kept { .. } => {}
+        | ChatFrame::Kept { .. }
+        | ChatFrame::History { .. }
+        | ChatFrame::Past => {}
+        ChatFrame::Told {
+            author,
+            name,
+            message,
+        } => {
+            let added = us.add_told(&author, &name, Some("teller"), message.clone());
+            assert!(!added || !us.add_told(&author, &name, Some("teller"), message));
+        }
     }
     check(us);
 }

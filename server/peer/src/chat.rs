@@ -57,6 +57,8 @@ impl PeerApp {
             ChatFrame::Stop { number } => self.uploads.on_stop(id, number),
             ChatFrame::Gone { number } => self.downloads.on_gone(id, number),
             ChatFrame::Kept { number } => self.uploads.on_kept(id, &name, number),
+            // It tells nothing and asks for nothing: its input and output are of the present.
+            ChatFrame::History { .. } | ChatFrame::Past | ChatFrame::Told { .. } => Vec::new(),
         };
         self.apply(effects, now);
         self.request_files(now);

@@ -27,6 +27,7 @@ mod inset;
 mod interop;
 mod kept_errors;
 mod kept_messages;
+mod late_comers;
 mod levels;
 mod live;
 mod long_conversation;

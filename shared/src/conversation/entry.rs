@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{Body, Message};
+use crate::chat::Message;
 use crate::signaling::PeerId;
 
 /// About what a stored entry needs beside its text.
@@ -24,6 +24,9 @@ pub struct Entry {
     /// Messages of others: not yet seen by the user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unread: bool,
+    /// The name of the peer that has told it, when that is not its author ([`crate::history`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<String>,
     #[serde(skip)]
     pub(super) save_state: SaveState,
 }
@@ -60,6 +63,7 @@ impl Entry {
             waiting: Vec::new(),
             reached: 0,
             unread: false,
+            told_by: None,
             save_state: SaveState::Changed,
         }
     }
@@ -80,9 +84,6 @@ impl Entry {
 
     /// Bytes of its text, or of the name and type of its file.
     pub fn bytes(&self) -> usize {
-        match &self.message.body {
-            Body::Text { text } => text.len(),
-            Body::File(file) => file.name.len() + file.mime.len(),
-        }
+        self.message.body.bytes()
     }
 }

@@ -20,6 +20,7 @@ impl RoomClient {
             }
         }
         self.ready.borrow_mut().push(peer.clone());
+        self.show_history_to(peer);
         self.files.on_open(peer);
     }
 
@@ -36,6 +37,7 @@ impl RoomClient {
 
     pub(super) fn on_closed(&self, peer: &PeerId) {
         self.ready.borrow_mut().retain(|ready| ready != peer);
+        self.history.borrow_mut().on_closed(peer);
         self.show_typing(peer, false);
         self.files.on_closed(peer);
     }
@@ -52,7 +54,7 @@ impl RoomClient {
         }
     }
 
-    fn send_all(&self, frame: &ChatFrame) {
+    pub(super) fn send_all(&self, frame: &ChatFrame) {
         let ready = self.ready.borrow().clone();
         for peer in ready {
             self.send(&peer, frame);
@@ -76,6 +78,18 @@ impl RoomClient {
             ChatFrame::Stop { number } => self.files.on_stop(from, number),
             ChatFrame::Gone { number } => self.files.on_gone(from, number),
             ChatFrame::Kept { number } => self.files.on_kept(from, number),
+            ChatFrame::History {
+                number,
+                on,
+                oldest,
+                count,
+            } => self.on_history(from, (number, on), (oldest, count)),
+            ChatFrame::Past => self.on_past(from),
+            ChatFrame::Told {
+                author,
+                name,
+                message,
+            } => self.on_told(from, (&author, &name), message),
         }
     }
 
@@ -93,7 +107,7 @@ impl RoomClient {
         self.save_soon();
     }
 
-    fn name_of(&self, peer: &PeerId) -> Option<String> {
+    pub(super) fn name_of(&self, peer: &PeerId) -> Option<String> {
         let name = self.room.people.try_with_untracked(|people| {
             let person = people.iter().find(|person| person.id == *peer)?;
             Some(person.name.clone())

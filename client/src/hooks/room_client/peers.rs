@@ -12,7 +12,7 @@ use crate::rtc::recovery::ConnectionHealth;
 use crate::rtc::timer::{now, now_ms, wall_ms};
 use crate::state::join::JoinEvent;
 use crate::state::people::{PeerAction, PeopleUpdate, find, on_path, on_server_message, on_tick};
-use crate::state::room::{Note, PeerPath, Person};
+use crate::state::room::{Note, PeerPath, Person, RoomEvent};
 
 /// Notes that are kept; the oldest are dropped first.
 const MAX_NOTES: usize = 100;
@@ -74,22 +74,27 @@ impl RoomClient {
         }
     }
 
-    pub(super) fn apply(&self, update: PeopleUpdate) {
+    /// Below the newest message.
+    pub(super) fn add_note(&self, event: RoomEvent) {
         let after = self
             .room
             .conversation
             .try_with_untracked(|c| c.entries().last().map(|entry| entry.message.number));
+        let note = Note {
+            at: wall_ms(),
+            after: after.flatten().unwrap_or(0),
+            event,
+        };
+        let _ = self.room.notes.try_update(|notes| {
+            notes.push(note);
+            let excess = notes.len().saturating_sub(MAX_NOTES);
+            notes.drain(..excess);
+        });
+    }
+
+    pub(super) fn apply(&self, update: PeopleUpdate) {
         for event in update.events {
-            let note = Note {
-                at: wall_ms(),
-                after: after.flatten().unwrap_or(0),
-                event,
-            };
-            let _ = self.room.notes.try_update(|notes| {
-                notes.push(note);
-                let excess = notes.len().saturating_sub(MAX_NOTES);
-                notes.drain(..excess);
-            });
+            self.add_note(event);
         }
         let Some(mesh) = self.mesh() else { return };
         for action in update.actions {

@@ -102,6 +102,17 @@ pub const TEXT: Room = Room {
             "Compare it with {name} by phone or in person. If both of you see the same digits, nobody intercepts the connection."
         )
     },
+    history: "Show the last messages to people who join later",
+    history_hint: "At most 200, from now on. Everybody in the room can change this.",
+    history_on: |name| match name {
+        Some(name) => format!("{name} shows the last messages to people who join later"),
+        None => "People who join later are shown the last messages".to_owned(),
+    },
+    history_off: |name| match name {
+        Some(name) => format!("{name} no longer shows the last messages to people who join later"),
+        None => "People who join later are no longer shown the last messages".to_owned(),
+    },
+    told_by: |name| format!("passed on by {name}"),
     privacy: "Messages and files go directly between you, encrypted. The server does not see them.",
     alone: "Nobody else is here yet",
     alone_text: "Send the link to the people you want to talk to. What you write now is delivered to the first person who joins.",

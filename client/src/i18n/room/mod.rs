@@ -75,6 +75,11 @@ pub struct Room {
     pub safety: &'static str,
     pub safety_text: fn(name: &str) -> String,
     pub privacy: &'static str,
+    pub history: &'static str,
+    pub history_hint: &'static str,
+    pub history_on: fn(name: Option<&str>) -> String,
+    pub history_off: fn(name: Option<&str>) -> String,
+    pub told_by: fn(name: &str) -> String,
     pub alone: &'static str,
     pub alone_text: &'static str,
 

@@ -98,6 +98,17 @@ pub const TEXT: Room = Room {
     safety_text: |name| {
         format!("请当面或通过电话与 {name} 核对。两边看到的数字相同，就说明没有中间人。")
     },
+    history: "向之后加入的人显示最近的消息",
+    history_hint: "从现在起，最多 200 条。房间里的任何人都可以更改。",
+    history_on: |name| match name {
+        Some(name) => format!("{name} 开启了向之后加入的人显示最近的消息"),
+        None => "之后加入的人会看到最近的消息".to_owned(),
+    },
+    history_off: |name| match name {
+        Some(name) => format!("{name} 关闭了向之后加入的人显示最近的消息"),
+        None => "之后加入的人不再看到最近的消息".to_owned(),
+    },
+    told_by: |name| format!("由 {name} 转发"),
     privacy: "消息和文件加密后在你们之间直接传送，服务器看不到。",
     alone: "这里还没有其他人",
     alone_text: "把链接发给想交谈的人。现在写下的消息会送达第一个加入的人。",
