@@ -112,6 +112,24 @@ pub struct VideoTrack {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fps: Option<f64>,
     pub delivery: Delivery,
+    /// Of a publisher: why it is not encoded, for viewers that do not take what it sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_encoded: Option<NotEncoded>,
+}
+
+/// Why the server does not encode a publisher's video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotEncoded {
+    /// Its decoded pictures, by their size, bits and chroma, are larger than the server decodes.
+    TooLarge,
+    /// The FFmpeg of the server has no decoder of its codec.
+    NoDecoder,
+    /// An encoder could not be started. It is tried again.
+    EncoderFails,
+    /// One that is newer than this code.
+    #[serde(other)]
+    Unknown,
 }
 
 /// In pixels.

@@ -4,7 +4,7 @@ mod reasons;
 
 use shared::api::{AudioTrack, Codec, Delivery, StreamInfo, VideoTrack};
 
-use self::reasons::{clauses, short_reason};
+use self::reasons::{clauses, not_encoded, short_reason};
 use super::format::frame_rate;
 use super::{Lang, Text};
 
@@ -148,6 +148,7 @@ fn video_text(video: &VideoTrack, received: Option<&str>, lang: Lang) -> TrackTe
             Lang::Zh => format!("此浏览器不支持这种 {planned}"),
         });
     }
+    reasons.extend(video.not_encoded.and_then(|why| not_encoded(why, lang)));
     let passed_through = video.delivery == Delivery::Passthrough && other.is_none();
     let to = other.unwrap_or(planned);
     let reduced = video

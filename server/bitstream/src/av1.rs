@@ -3,6 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::bit_reader::BitReader;
+use super::picture_format::PictureFormat;
 
 /// `obu_type` (AV1 specification 6.2.2).
 pub const SEQUENCE_HEADER: u8 = 1;
@@ -67,18 +68,56 @@ pub fn profile(unit: &Bytes) -> Option<u8> {
     header.payload.first().map(|byte| byte >> 5)
 }
 
-/// Width and height of the largest frames, by the sequence header in a temporal unit, if it has one (AV1 5.5.1).
-pub fn size(unit: &Bytes) -> Option<(u32, u32)> {
+/// The format of the largest frames, by the sequence header in a temporal unit, if it has one (AV1 5.5.1). Chroma is the fullest that the profile permits.
+pub fn format(unit: &Bytes) -> Option<PictureFormat> {
     let header = obus(unit).find(|obu| obu.kind() == SEQUENCE_HEADER)?;
     let mut bits = BitReader::new(&header.payload);
-    bits.bits(3 + 1)?; // seq_profile, still_picture
-    if bits.flag()? {
-        bits.bits(5)?; // reduced: seq_level_idx
+    let profile = bits.bits(3)?;
+    bits.flag()?; // still_picture
+    let is_reduced = bits.flag()?;
+    if is_reduced {
+        bits.bits(5)?; // seq_level_idx
     } else {
         skip_operating_points(&mut bits)?;
     }
     let (width_bits, height_bits) = (bits.bits(4)? + 1, bits.bits(4)? + 1);
-    Some((bits.bits(width_bits)? + 1, bits.bits(height_bits)? + 1))
+    let (width, height) = (bits.bits(width_bits)? + 1, bits.bits(height_bits)? + 1);
+    let is_high = high_bitdepth(&mut bits, is_reduced);
+    Some(PictureFormat {
+        width,
+        height,
+        bits: match (is_high.unwrap_or(true), profile) {
+            (false, _) => 8,
+            (true, 0 | 1) => 10,
+            (true, _) => 12,
+        },
+        chroma: if profile == 0 { 1 } else { 3 },
+    })
+}
+
+/// What is between the size and `high_bitdepth` (AV1 5.5.1, 5.5.2).
+fn high_bitdepth(bits: &mut BitReader<'_>, is_reduced: bool) -> Option<bool> {
+    if !is_reduced && bits.flag()? {
+        bits.bits(4 + 3)?; // lengths of frame ids
+    }
+    bits.bits(3)?; // superblocks, filter_intra, intra_edge_filter
+    if !is_reduced {
+        bits.bits(4)?; // compound modes, warped motion, dual filter
+        let has_order_hint = bits.flag()?;
+        if has_order_hint {
+            bits.bits(2)?; // jnt_comp, ref_frame_mvs
+        }
+        // Chosen in each frame, or forced here, or not at all.
+        let has_screen_content = bits.flag()? || bits.flag()?;
+        if has_screen_content && !bits.flag()? {
+            bits.flag()?; // seq_force_integer_mv
+        }
+        if has_order_hint {
+            bits.bits(3)?; // order_hint_bits_minus_1
+        }
+    }
+    bits.bits(3)?; // superres, cdef, restoration
+    bits.flag()
 }
 
 /// Timing, and the operating points with their models.
@@ -171,6 +210,62 @@ mod tests {
         [&[0x12, 0, 0x0a, bytes.len() as u8], &bytes[..]]
             .concat()
             .into()
+    }
+
+    fn size(unit: &Bytes) -> Option<(u32, u32)> {
+        format(unit).map(|format| format.size())
+    }
+
+    #[test]
+    fn the_bits_are_in_the_sequence_header_and_many_where_they_are_not() {
+        let size = [(9, 4), (8, 4), (639, 10), (359, 9)];
+        let begin = |profile| [(profile, 3), (0, 2), (0, 2), (0, 5), (0, 12), (4, 5)];
+        // As libaom: no frame ids, all tools, order hints of 7 bits, screen content chosen in each frame, and so are vectors.
+        let tools = [
+            (0, 1),
+            (0b111, 3),
+            (0b1111, 4),
+            (1, 1),
+            (0b11, 2),
+            (1, 1),
+            (1, 1),
+            (6, 3),
+            (0b011, 3),
+        ];
+        // Frame ids, no order hint, screen content forced off.
+        let lean = [
+            (1, 1),
+            (0, 7),
+            (0, 3),
+            (0, 4),
+            (0, 1),
+            (0, 1),
+            (0, 1),
+            (0, 3),
+        ];
+        // Screen content forced on, whole vectors as well.
+        let forced = [
+            (0, 1),
+            (0, 3),
+            (0, 4),
+            (0, 1),
+            (0, 1),
+            (1, 1),
+            (0, 1),
+            (1, 1),
+            (0, 3),
+        ];
+        for between in [&tools[..], &lean, &forced] {
+            for (profile, high, bits, chroma) in
+                [(0, 0, 8, 1), (0, 1, 10, 1), (1, 0, 8, 3), (2, 1, 12, 3)]
+            {
+                let fields = [&begin(profile)[..], &size, between, &[(high, 1), (0, 8)]];
+                let found = format(&unit(&fields.concat())).expect("a header");
+                assert_eq!((found.bits, found.chroma), (bits, chroma), "{between:?}");
+            }
+        }
+        let short = format(&unit(&[&begin(0)[..], &size].concat())).expect("a size");
+        assert_eq!(short.bits, 10);
     }
 
     #[test]

@@ -9,12 +9,14 @@
 //! | [`vp8`] | VP8 frame headers |
 //! | [`vp9`] | VP9 frame headers |
 //! | [`av1`] | AV1 OBUs |
+//! | [`picture_format`] | size and samples of decoded pictures |
 //! | [`opus`] | Opus packets of silence |
 //! | `bit_reader` | bits |
 
 pub mod av1;
 pub mod h264;
 pub mod opus;
+pub mod picture_format;
 pub mod sps;
 pub mod vp8;
 pub mod vp9;

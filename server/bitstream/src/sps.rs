@@ -4,6 +4,7 @@
 //! truncated or followed by stray bytes, and an `avcC` that is truncated. FFmpeg plays such files. Of the VUI this parser takes what it can get.
 
 use super::bit_reader::{BitReader, rbsp};
+use super::picture_format::PictureFormat;
 use super::vui;
 
 /// `nal_unit_type` of a sequence parameter set.
@@ -42,6 +43,15 @@ pub fn is_common_profile(profile: u8, level: u8) -> bool {
 }
 
 impl SpsInfo {
+    pub fn format(&self) -> PictureFormat {
+        PictureFormat {
+            width: self.width,
+            height: self.height,
+            bits: self.bits,
+            chroma: self.chroma,
+        }
+    }
+
     /// Every browser that decodes H.264 decodes this. Of Baseline that is what Constrained Baseline has too (H.264 A.2.1.1), whatever the constraint flags
     /// say: many encoders do not set them.
     pub fn is_common(&self) -> bool {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::bit_reader::BitReader;
+use super::picture_format::PictureFormat;
 use super::sd::is_sd;
 
 const FRAME_MARKER: u32 = 2;
@@ -28,7 +29,8 @@ pub fn with_sd_matrix(frame: Bytes) -> Bytes {
 
 fn is_untagged_sd_keyframe(frame: &[u8]) -> bool {
     Keyframe::parse(frame).is_some_and(|keyframe| {
-        keyframe.color_space == UNKNOWN && is_sd(keyframe.width, keyframe.height)
+        let (width, height) = keyframe.format.size();
+        keyframe.profile == 0 && keyframe.color_space == UNKNOWN && is_sd(width, height)
     })
 }
 
@@ -42,40 +44,73 @@ pub fn profile(frame: &[u8]) -> Option<u8> {
     Some(u8::from(high) << 1 | u8::from(low))
 }
 
-/// Width and height, if the frame is a keyframe of profile 0, which is the one that browsers send.
-pub fn keyframe_size(frame: &[u8]) -> Option<(u32, u32)> {
-    let keyframe = Keyframe::parse(frame)?;
-    Some((keyframe.width, keyframe.height))
+/// The format of the pictures, if the frame is a keyframe.
+pub fn keyframe_format(frame: &[u8]) -> Option<PictureFormat> {
+    Keyframe::parse(frame).map(|keyframe| keyframe.format)
 }
 
-/// The header of a keyframe of profile 0.
+/// The header of a keyframe.
 struct Keyframe {
+    profile: u8,
     color_space: u32,
-    width: u32,
-    height: u32,
+    format: PictureFormat,
 }
 
 impl Keyframe {
     fn parse(frame: &[u8]) -> Option<Self> {
+        let profile = profile(frame)?;
         let mut bits = BitReader::new(frame);
-        // Profile 0, no repeated frame, a keyframe.
-        if bits.bits(2)? != FRAME_MARKER || bits.bits(2)? != 0 || bits.bits(2)? != 0 {
+        bits.bits(4)?; // frame_marker, profile
+        if profile == 3 && bits.flag()? {
+            return None; // reserved_zero
+        }
+        // No repeated frame, a keyframe.
+        if bits.bits(2)? != 0 {
             return None;
         }
         bits.bits(2)?; // show_frame, error_resilient_mode
         if bits.bits(24)? != SYNC_CODE {
             return None;
         }
+        let depth = match profile >= 2 {
+            true if bits.flag()? => 12,
+            true => 10,
+            false => 8,
+        };
         let color_space = bits.bits(3)?;
-        if color_space == RGB {
-            return None;
-        }
-        bits.flag()?; // color_range
+        // Profiles 0 and 2 have 4:2:0 alone.
+        let has_subsampling = profile & 1 == 1;
+        let chroma = match (color_space == RGB, has_subsampling) {
+            (true, false) => return None,
+            (true, true) => {
+                bits.flag()?; // reserved_zero
+                3
+            }
+            (false, false) => {
+                bits.flag()?; // color_range
+                1
+            }
+            (false, true) => {
+                bits.flag()?; // color_range
+                let (halves_x, halves_y) = (bits.flag()?, bits.flag()?);
+                bits.flag()?; // reserved_zero
+                match (halves_x, halves_y) {
+                    (true, true) => 1,
+                    (true, false) | (false, true) => 2,
+                    (false, false) => 3,
+                }
+            }
+        };
         Some(Self {
+            profile,
             color_space,
-            // frame_width_minus_1, frame_height_minus_1
-            width: bits.bits(16)? + 1,
-            height: bits.bits(16)? + 1,
+            format: PictureFormat {
+                // frame_width_minus_1, frame_height_minus_1
+                width: bits.bits(16)? + 1,
+                height: bits.bits(16)? + 1,
+                bits: depth,
+                chroma,
+            },
         })
     }
 }
@@ -108,16 +143,66 @@ mod tests {
 
     #[test]
     fn the_size_of_a_keyframe_is_read_and_another_frame_has_none() {
-        assert_eq!(keyframe_size(&keyframe(2, 720)), Some((320, 720)));
+        let format = keyframe_format(&keyframe(2, 720)).expect("a keyframe");
+        assert_eq!(format.size(), (320, 720));
+        assert_eq!((format.bits, format.chroma), (8, 1));
         let mut between = keyframe(0, 576);
         between[0] |= 4;
-        assert_eq!(keyframe_size(&between), None);
-        assert_eq!(keyframe_size(&keyframe(RGB as u8, 576)), None);
+        assert_eq!(keyframe_format(&between), None);
+        assert_eq!(keyframe_format(&keyframe(RGB as u8, 576)), None);
+    }
+
+    /// A frame with these fields: values and their lengths in bits.
+    fn frame(fields: &[(u64, u32)]) -> Vec<u8> {
+        let fields = fields.iter();
+        let bits = fields.flat_map(|(value, length)| {
+            (0..*length).rev().map(move |bit| (value >> bit & 1) as u8)
+        });
+        let bits: Vec<u8> = bits.collect();
+        let bytes = bits.chunks(8).map(|chunk| {
+            let chunk = chunk.iter().zip((0..8).rev());
+            chunk.map(|(bit, shift)| bit << shift).sum::<u8>()
+        });
+        bytes.collect()
+    }
+
+    #[test]
+    fn other_profiles_tell_their_bits_and_chroma() {
+        let sync = u64::from(SYNC_CODE);
+        let size = (4095 << 16 | 2303, 32);
+        // The marker, both bits of the profile, and what they bring with them.
+        for (profile, more, bits, chroma) in [
+            (0b10, &[(2, 3), (0, 1), (0b000, 3)][..], 8, 3),
+            (0b10, &[(2, 3), (0, 1), (0b110, 3)], 8, 1),
+            (0b10, &[(7, 3), (0, 1)], 8, 3),
+            (0b01, &[(0, 1), (2, 3), (0, 1)], 10, 1),
+            (0b01, &[(1, 1), (2, 3), (0, 1)], 12, 1),
+            (0b11, &[(1, 1), (2, 3), (0, 1), (0b100, 3)], 12, 2),
+        ] {
+            let reserved = if profile == 0b11 { &[(0, 1)][..] } else { &[] };
+            let begin = [(2, 2), (profile, 2)];
+            let fields = [
+                &begin[..],
+                reserved,
+                &[(0, 2), (0, 2), (sync, 24)],
+                more,
+                &[size],
+            ];
+            let found = keyframe_format(&frame(&fields.concat()));
+            let expected = PictureFormat {
+                width: 4_096,
+                height: 2_304,
+                bits,
+                chroma,
+            };
+            assert_eq!(found, Some(expected), "{profile:b} {more:?}");
+        }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(frame in prop::collection::vec(any::<u8>(), 0..20)) {
+            let _ = keyframe_format(&frame);
             let _ = with_sd_matrix(frame.into());
         }
     }

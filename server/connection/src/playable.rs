@@ -1,9 +1,11 @@
 //! Which pictures of a publisher are passed on, and which are encoded again. Pure.
 
-use bitstream::sps::is_common_profile;
+use bitstream::picture_format::PictureFormat;
+use bitstream::sps::{SpsInfo, is_common_profile};
 use bitstream::{av1, vp8, vp9};
 use ingest::unit::ReceivedUnit;
-use shared::api::{Codec, Reason};
+use media::live::is_decoded;
+use shared::api::{Codec, NotEncoded, Reason};
 
 /// Why a publisher's video cannot be passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,17 +19,26 @@ pub(super) enum Unplayable {
 /// Of a picture, in pixels: decoders of 8K take no more.
 pub(super) const MAX_SIDE: u32 = 8192;
 
-/// Why a stream with this keyframe is neither passed on nor encoded again.
-pub(super) fn unplayable(keyframe: &ReceivedUnit, can_encode: bool) -> Option<Unplayable> {
+/// Why nothing of a stream with this keyframe is passed on. `encoded`: the codecs that this server encodes again.
+pub(super) fn unplayable(keyframe: &ReceivedUnit, encoded: &[Codec]) -> Option<Unplayable> {
     let is_large = |(width, height): (u32, u32)| width.max(height) > MAX_SIDE;
     // Decoders of AV1 tell what they take.
     let is_limited = keyframe.codec != Codec::Av1;
     match is_limited && size(keyframe).is_some_and(is_large) {
         true => Some(Unplayable::Size),
-        false => {
-            (!can_encode && !profile_reasons(keyframe).is_empty()).then_some(Unplayable::Profile)
-        }
+        false => (encoded.is_empty() && !profile_reasons(keyframe).is_empty())
+            .then_some(Unplayable::Profile),
     }
+}
+
+/// Why what follows this keyframe is not encoded, also for viewers that do not take it. `encoded`: the codecs that this server encodes again.
+pub(super) fn not_encoded(keyframe: &ReceivedUnit, encoded: &[Codec]) -> Option<NotEncoded> {
+    if !encoded.contains(&keyframe.codec) {
+        return Some(NotEncoded::NoDecoder);
+    }
+    let format = format(keyframe);
+    let is_large = format.is_some_and(|format| !is_decoded(&format));
+    is_large.then_some(NotEncoded::TooLarge)
 }
 
 /// Why what follows this keyframe is encoded again: every browser that decodes the codec is to decode it, as far as its header tells. `reorders`: it has B-frames.
@@ -67,11 +78,15 @@ fn profile_reasons(unit: &ReceivedUnit) -> Vec<Reason> {
 
 /// Of a keyframe, as far as its header tells.
 pub(super) fn size(unit: &ReceivedUnit) -> Option<(u32, u32)> {
+    format(unit).map(|format| format.size())
+}
+
+fn format(unit: &ReceivedUnit) -> Option<PictureFormat> {
     match unit.codec {
-        Codec::H264 => unit.sps.map(|sps| (sps.width, sps.height)),
-        Codec::Vp8 => vp8::keyframe_size(&unit.data),
-        Codec::Vp9 => vp9::keyframe_size(&unit.data),
-        Codec::Av1 if unit.keyframe => av1::size(&unit.data),
+        Codec::H264 => unit.sps.as_ref().map(SpsInfo::format),
+        Codec::Vp8 => vp8::keyframe_format(&unit.data),
+        Codec::Vp9 => vp9::keyframe_format(&unit.data),
+        Codec::Av1 if unit.keyframe => av1::format(&unit.data),
         Codec::Av1 | Codec::Opus => None,
     }
 }

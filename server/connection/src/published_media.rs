@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ingest::connection_receiver::{LineParams, LineUnit};
-use media::live::can_encode;
+use media::live::encoded_codecs;
 use media::time::MediaTime;
 use shared::api::PublisherLayer;
 use stream::publication::Publication;
@@ -30,7 +30,7 @@ impl PublishedMedia {
     ) -> Self {
         Self {
             publication,
-            tracks: PublishedTracks::new(lines, can_encode()),
+            tracks: PublishedTracks::new(lines, encoded_codecs()),
             health,
             is_closed: false,
         }

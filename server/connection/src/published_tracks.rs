@@ -1,5 +1,7 @@
 //! The tracks that a publisher's m-lines, and their simulcast layers, are in its stream. Pure.
 
+mod track;
+
 #[cfg(test)]
 mod tests;
 
@@ -9,15 +11,16 @@ use std::time::{Duration, Instant};
 use ingest::connection_receiver::{LineParams, LineUnit};
 use ingest::decode_times::DecodeTimes;
 use media::access_unit::AccessUnit;
-use media::live::{is_decoded, renditions};
+use media::live::renditions;
 use media::time::MediaTime;
 use media::track::{OfferedTrack, Offering, TrackId, TrackKind};
-use shared::api::{AudioTrack, Codec, Delivery, FrameSize, PublisherLayer, Reason, VideoTrack};
+use shared::api::{AudioTrack, Codec, Delivery, NotEncoded, PublisherLayer, Reason};
 use stream::publication;
 
+use self::track::PublishedTrack;
 use super::layer_meter::LayerMeter;
 use super::picture_order::PictureOrder;
-use super::playable::{Unplayable, reasons, size, unplayable};
+use super::playable::{self, Unplayable, size, unplayable};
 
 /// A track for each m-line, or for each layer of one; each codec has its own. When a publisher changes to another codec, another track takes its place.
 /// Video that browsers do not show is on hidden tracks, and what is encoded of it is offered in its place.
@@ -36,8 +39,8 @@ pub(super) struct PublishedTracks {
     /// The best video of that offering.
     main: Option<TrackId>,
     unplayable: Option<Unplayable>,
-    /// This server encodes video again.
-    can_encode: bool,
+    /// The codecs that this server encodes again.
+    encoded: Vec<Codec>,
 }
 
 /// One that is received.
@@ -51,24 +54,6 @@ struct Line {
     /// Of a second picture.
     is_inset: bool,
     order: PictureOrder,
-}
-
-#[derive(Debug)]
-struct PublishedTrack {
-    line: usize,
-    offered: OfferedTrack,
-    /// Why it is encoded again; it is hidden then. Empty: viewers are sent it.
-    reasons: Vec<Reason>,
-    decode_times: DecodeTimes,
-    meter: LayerMeter,
-    /// When its newest unit was taken.
-    newest: Instant,
-    /// Pictures of other layers that came since.
-    missed: u32,
-    /// It begins again with a keyframe.
-    is_silent: bool,
-    /// Pictures of it come again, and no keyframe.
-    lacks_keyframe: bool,
 }
 
 /// A unit, and what its publication needs before it.
@@ -92,8 +77,8 @@ const LAYER_SILENCE: Duration = Duration::from_millis(700);
 const MISSED: u32 = 6;
 
 impl PublishedTracks {
-    /// `can_encode`: this server encodes video again.
-    pub(super) fn new(lines: &[LineParams], can_encode: bool) -> Self {
+    /// `encoded`: the codecs that this server encodes again.
+    pub(super) fn new(lines: &[LineParams], encoded: Vec<Codec>) -> Self {
         let with_place = lines.iter().enumerate().map(|(index, line)| {
             let mut others = lines.iter();
             let m_line = others.position(|other| other.mid == line.mid);
@@ -114,7 +99,7 @@ impl PublishedTracks {
             tracks: Vec::new(),
             has_changed: false,
             unplayable: None,
-            can_encode,
+            encoded,
         }
     }
 
@@ -141,29 +126,32 @@ impl PublishedTracks {
         let LineUnit {
             line, time, unit, ..
         } = received;
-        // Insets are not encoded again.
         let is_inset = self.lines.get(line)?.is_inset;
-        let can_encode = self.can_encode && !is_inset && size(&unit).is_none_or(is_decoded);
+        let (mut reasons, mut not_encoded) = (Vec::new(), None);
+        let reorders = self.lines.get_mut(line)?.order.reorders(&unit);
         if unit.keyframe {
-            let unplayable = || unplayable(&unit, can_encode);
+            let unplayable = || unplayable(&unit, &self.encoded);
             self.unplayable = self.unplayable.or_else(unplayable);
+            // Insets are not encoded again.
+            if unit.codec.is_video() && !is_inset && !self.encoded.is_empty() {
+                not_encoded = playable::not_encoded(&unit, &self.encoded);
+                if not_encoded.is_none() {
+                    reasons = playable::reasons(&unit, reorders);
+                }
+            }
         }
         if self.unplayable.is_some() {
             return None;
         }
-        let reorders = self.lines.get_mut(line)?.order.reorders(&unit);
-        let reasons = match unit.keyframe && unit.codec.is_video() && can_encode {
-            true => reasons(&unit, reorders),
-            false => Vec::new(),
-        };
         let is_same = |track: &PublishedTrack| {
-            let goes_on = !unit.keyframe || track.reasons == reasons;
+            let is_as_before = track.reasons == reasons && track.not_encoded == not_encoded;
+            let goes_on = !unit.keyframe || is_as_before;
             track.line == line && track.offered.codec == unit.codec && goes_on
         };
         let known = self.tracks.iter().position(is_same);
         let index = match known {
             Some(index) => index,
-            None if unit.keyframe => self.begin(line, unit.codec, reasons, time)?,
+            None if unit.keyframe => self.begin(line, unit.codec, reasons, not_encoded, time)?,
             None => return None,
         };
         if !self.follow_layers(index, time, unit.keyframe) {
@@ -205,6 +193,7 @@ impl PublishedTracks {
         line: usize,
         codec: Codec,
         reasons: Vec<Reason>,
+        not_encoded: Option<NotEncoded>,
         now: Instant,
     ) -> Option<usize> {
         let Line {
@@ -219,6 +208,7 @@ impl PublishedTracks {
                 (false, false) => publication::hidden_layer(codec, layer),
             },
             reasons,
+            not_encoded,
             decode_times: DecodeTimes::default(),
             meter: LayerMeter::new(now),
             newest: now,
@@ -301,11 +291,11 @@ impl PublishedTracks {
         self.has_changed = false;
         let ranked = self.ranked();
         let main = ranked.iter().find(|track| track.is_video());
-        let encoded = main.map(|main| renditions(&main.offered, main.reasons.is_empty()));
-        let is_small = main
-            .and_then(|main| main.offered.size)
-            .is_none_or(is_decoded);
-        let encoded = encoded.filter(|_| self.can_encode && is_small);
+        let is_encoded = |main: &&&PublishedTrack| {
+            main.not_encoded.is_none() && self.encoded.contains(&main.offered.codec)
+        };
+        let encoded = main.filter(is_encoded);
+        let encoded = encoded.map(|main| renditions(&main.offered, main.reasons.is_empty()));
         let encoded = encoded.unwrap_or_default();
         let mut kinds = ranked.iter();
         let inset = kinds.find(|track| track.offered.inset);
@@ -336,42 +326,6 @@ impl PublishedTracks {
     pub(super) fn has_b_frames(&self) -> bool {
         let mut tracks = self.tracks.iter();
         tracks.any(|track| track.reasons.contains(&Reason::BFrames))
-    }
-}
-
-impl PublishedTrack {
-    fn is_video(&self) -> bool {
-        self.offered.kind() == TrackKind::Video
-    }
-
-    /// `encoded`: what is encoded of it.
-    fn described(&self, encoded: &[OfferedTrack]) -> VideoTrack {
-        let (width, height) = self.offered.size.unwrap_or_default();
-        let best = encoded.first().filter(|_| !self.reasons.is_empty());
-        let size = best.and_then(|best| best.size);
-        // A difference of one pixel makes the size even.
-        let is_reduced = |size: &(u32, u32)| size.0 + 1 < width || size.1 + 1 < height;
-        let encoded_size = size.filter(is_reduced);
-        VideoTrack {
-            codec: self.offered.codec.rtpmap_name().to_lowercase(),
-            profile: None,
-            width,
-            height,
-            encoded_size: encoded_size.map(|(width, height)| FrameSize { width, height }),
-            fps: self.offered.frame_rate,
-            delivery: match best {
-                Some(best) => Delivery::Reencode {
-                    codec: best.codec,
-                    reasons: self.reasons.clone(),
-                },
-                None => Delivery::Passthrough,
-            },
-        }
-    }
-
-    fn pixels(&self) -> u64 {
-        let (width, height) = self.offered.size.unwrap_or_default();
-        u64::from(width) * u64::from(height)
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use bitstream::picture_format::PictureFormat;
 use ffmpeg_next as ffmpeg;
 use shared::api::Codec;
 
 use super::access_unit::AccessUnit;
-use super::decoder;
+use super::decoder::{self, PictureLimit};
 pub use super::encoding::is_encoded_live;
 use super::encoding::live_track;
 use super::error::MediaError;
@@ -23,8 +24,13 @@ use super::track::{OfferedTrack, TrackId};
 
 /// A picture that is late is encoded all the same when none was for this long.
 const MAX_FRAME_GAP: Duration = Duration::from_secs(1);
-/// Larger pictures are not decoded: a publisher's decoder has 250 MB of them at most.
-const MAX_PIXELS: u64 = 4096 * 2304;
+/// Those of 4096x2304 with 8 bits and 4:2:0. Pictures of more bytes are not decoded: H.264 keeps 16 of them beside the current one (A.3.1), so that the decoder
+/// of a publisher has 250 MB.
+const MAX_BYTES: u64 = 4096 * 2304 * 3 / 2;
+const LIMIT: PictureLimit = PictureLimit {
+    pixels: 4096 * 2304,
+    bytes: Some(MAX_BYTES),
+};
 /// Pictures that a decoder holds at most: H.264 reorders 16 (A.3.1).
 const MAX_HELD: usize = 32;
 
@@ -54,14 +60,33 @@ pub fn renditions(source: &OfferedTrack, passes: bool) -> Vec<OfferedTrack> {
 /// In pictures per second, where none is known.
 const FRAME_RATE: f64 = 30.0;
 
-/// Whether this build of FFmpeg encodes video.
-pub fn can_encode() -> bool {
-    probe::encoders().video().next().is_some()
+/// The codecs that this build of FFmpeg decodes and encodes again; none without an encoder.
+pub fn encoded_codecs() -> Vec<Codec> {
+    let mut codecs = vec![Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1];
+    let has_encoder = probe::encoders().video().next().is_some();
+    codecs.retain(|codec| has_encoder && decoder::is_available(id(*codec)));
+    codecs
 }
 
-/// Pictures of this size are decoded.
-pub fn is_decoded((width, height): (u32, u32)) -> bool {
-    u64::from(width) * u64::from(height) <= MAX_PIXELS
+/// Pictures of this format are decoded.
+pub fn is_decoded(format: &PictureFormat) -> bool {
+    // Decoders have whole macroblocks.
+    let coded = PictureFormat {
+        width: format.width.next_multiple_of(16),
+        height: format.height.next_multiple_of(16),
+        ..*format
+    };
+    coded.bytes() <= MAX_BYTES
+}
+
+fn id(codec: Codec) -> ffmpeg::codec::Id {
+    match codec {
+        Codec::H264 => ffmpeg::codec::Id::H264,
+        Codec::Vp8 => ffmpeg::codec::Id::VP8,
+        Codec::Vp9 => ffmpeg::codec::Id::VP9,
+        Codec::Av1 => ffmpeg::codec::Id::AV1,
+        Codec::Opus => ffmpeg::codec::Id::OPUS,
+    }
 }
 
 /// As far as RTP tells.
@@ -139,17 +164,11 @@ impl LiveTranscoder {
         let encoders = probe::encoders();
         let mut parameters = ffmpeg::codec::Parameters::new();
         parameters.set_medium(ffmpeg::media::Type::Video);
-        parameters.set_id(match codec {
-            Codec::H264 => ffmpeg::codec::Id::H264,
-            Codec::Vp8 => ffmpeg::codec::Id::VP8,
-            Codec::Vp9 => ffmpeg::codec::Id::VP9,
-            Codec::Av1 => ffmpeg::codec::Id::AV1,
-            Codec::Opus => ffmpeg::codec::Id::OPUS,
-        });
+        parameters.set_id(id(codec));
         Ok(Self {
             codec,
             // Each thread more delays pictures by one.
-            decoder: decoder::open_video_within(&parameters, 1, MAX_PIXELS)?,
+            decoder: decoder::open_video_within(&parameters, 1, LIMIT)?,
             encoders,
             renderer: None,
             size: (0, 0),
@@ -184,6 +203,11 @@ impl LiveTranscoder {
         self.times.clear();
     }
 
+    /// An encoder of a rendition could not be started; it is tried again.
+    pub fn is_failing(&self) -> bool {
+        self.renderer.as_ref().is_some_and(Renderer::is_failing)
+    }
+
     /// Decodes the next picture, in the order of decoding, and encodes what is to be shown.
     pub fn push(&mut self, picture: LivePicture<'_>, now: Instant) -> Transcoded {
         let mut packet = ffmpeg::Packet::copy(picture.data);
@@ -203,6 +227,10 @@ impl LiveTranscoder {
             let mut frame = ffmpeg::frame::Video::empty();
             if self.decoder.receive_frame(&mut frame).is_err() {
                 break;
+            }
+            // dav1d, which decodes AV1, does not ask before.
+            if !LIMIT.permits(&frame) {
+                continue;
             }
             let Some(time) = self.shown_at(&frame) else {
                 continue;
@@ -225,7 +253,7 @@ impl LiveTranscoder {
     pub fn repeat(&mut self, live: MediaTime) -> Transcoded {
         let mut output = RenderOutput::default();
         if let Some(renderer) = &mut self.renderer
-            && renderer.awaits_picture()
+            && renderer.awaits_picture(live)
             && let Some(at) = renderer.repeat_at().filter(|at| *at <= live)
         {
             renderer.repeat(at, &mut output);

@@ -323,6 +323,7 @@ fn video_track(
         encoded_size: (reduced && delivery != Delivery::Passthrough).then_some(encoded_size),
         fps: facts.frame_rate,
         delivery,
+        not_encoded: None,
     })
 }
 

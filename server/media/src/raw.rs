@@ -1,4 +1,4 @@
-//! Fields of FFmpeg's structs that `ffmpeg-next` has no safe accessor for, copied into plain values; the settings of glibc's allocator (`allocator`). The only module of
+//! Fields of FFmpeg's structs that `ffmpeg-next` has no safe accessor for, copied into plain values; the limit of a decoder's pictures; the settings of glibc's allocator (`allocator`). The only module of
 //! the server with `unsafe`.
 #![allow(unsafe_code)]
 
@@ -288,6 +288,53 @@ fn pixel_layout(format: i32) -> Option<PixelLayout> {
                 && descriptor.log2_chroma_w == 1
                 && descriptor.log2_chroma_h == 1,
         })
+    }
+}
+
+/// Bytes of a picture in memory, without padding.
+pub(super) fn picture_bytes(format: ffmpeg::format::Pixel, (width, height): (u32, u32)) -> u64 {
+    let sides = i32::try_from(width).ok().zip(i32::try_from(height).ok());
+    // SAFETY: the function takes any values, and returns an error for those that it cannot compute.
+    let bytes = sides.map(|(width, height)| unsafe {
+        ffi::av_image_get_buffer_size(format.into(), width, height, 1)
+    });
+    bytes
+        .and_then(|bytes| u64::try_from(bytes).ok())
+        .unwrap_or(u64::MAX)
+}
+
+/// Makes a decoder refuse pictures of more bytes, before it has memory for one: when it chooses a pixel format, which all but those of AV1 do with FFmpeg's
+/// function. Call it before the decoder is opened.
+pub(super) fn limit_pictures(context: &mut ffmpeg::codec::Context, bytes: u64) {
+    // SAFETY: the context is borrowed mutably, and not open. `opaque` is FFmpeg's only to pass on; it holds a number, and is never read as a pointer.
+    unsafe {
+        let context = &mut *context.as_mut_ptr();
+        context.opaque =
+            std::ptr::without_provenance_mut(usize::try_from(bytes).unwrap_or(usize::MAX));
+        context.get_format = Some(choose_format);
+    }
+}
+
+/// # Safety
+/// For libavcodec, which calls it with its context, whose `opaque` [`limit_pictures`] has set, and a list of formats that ends with `NONE`.
+unsafe extern "C" fn choose_format(
+    context: *mut ffi::AVCodecContext,
+    formats: *const ffi::AVPixelFormat,
+) -> ffi::AVPixelFormat {
+    // SAFETY: as above; both pointers are libavcodec's own, and the function is its default.
+    let (format, width, height, limit) = unsafe {
+        let format = ffi::avcodec_default_get_format(context, formats);
+        let context = &*context;
+        // Of the picture with what is cropped of it.
+        let width = context.coded_width.max(context.width);
+        let height = context.coded_height.max(context.height);
+        (format, width, height, context.opaque.addr() as u64)
+    };
+    // SAFETY: the function takes any values.
+    let bytes = unsafe { ffi::av_image_get_buffer_size(format, width, height, 1) };
+    match u64::try_from(bytes) {
+        Ok(bytes) if bytes <= limit => format,
+        _ => ffi::AVPixelFormat::AV_PIX_FMT_NONE,
     }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ffmpeg_next as ffmpeg;
+use shared::retry::Backoff;
 
 use super::access_unit::AccessUnit;
 use super::color::Color;
 use super::encoding::Encoding;
+use super::error::MediaError;
 use super::facts::VideoFacts;
 use super::filter_graph::FilterGraph;
 use super::frame_filters::{DisplayParams, FilterTarget, FrameFormat};
@@ -74,8 +76,12 @@ pub(super) struct Renderer {
     pub params: RenderParams,
     /// `None` until the first frame gives the size.
     encoders: BTreeMap<Encoding, Option<VideoEncoder>>,
-    /// Those whose encoder could not be opened; not retried.
-    failed: BTreeSet<Encoding>,
+    /// Those whose encoder could not be opened.
+    failed: BTreeMap<Encoding, Failure>,
+    /// Those that are not encoded any more.
+    disabled: BTreeSet<Encoding>,
+    /// [`VideoEncoder::open`], or what a test has in its place.
+    open: OpenEncoder,
     filters: Option<Filters>,
     /// The newest filtered frame, and its time or that of its last repetition.
     last_frame: Option<(ffmpeg::frame::Video, MediaTime)>,
@@ -84,6 +90,22 @@ pub(super) struct Renderer {
     /// Frames that the filters refused.
     pub filter_errors: u64,
 }
+
+type OpenEncoder = fn(Encoding, (u32, u32), Color, f64, i64) -> Result<VideoEncoder, MediaError>;
+
+/// An encoder that could not be opened, for want of memory or threads.
+#[derive(Clone, Copy, Default)]
+struct Failure {
+    attempts: u32,
+    /// When it is tried again.
+    until: MediaTime,
+}
+
+/// Between two attempts to open an encoder.
+const RETRIES: Backoff = Backoff {
+    first_ms: 1_000,
+    longest_ms: 30_000,
+};
 
 /// A filter graph.
 struct Filters {
@@ -98,7 +120,9 @@ impl Renderer {
         Self {
             params,
             encoders: BTreeMap::new(),
-            failed: BTreeSet::new(),
+            failed: BTreeMap::new(),
+            disabled: BTreeSet::new(),
+            open: VideoEncoder::open,
             filters: None,
             last_frame: None,
             newest: BTreeMap::new(),
@@ -117,7 +141,7 @@ impl Renderer {
         self.encoders
             .retain(|encoding, _| encodings.contains(encoding));
         let closed = self.encoders.len() < before;
-        for encoding in encodings.difference(&self.failed) {
+        for encoding in encodings.difference(&self.disabled) {
             self.encoders.entry(*encoding).or_default();
         }
         if self.encoders.is_empty() && !self.params.always_decode {
@@ -135,7 +159,7 @@ impl Renderer {
 
     /// Closes all encoders permanently.
     pub(super) fn disable(&mut self) {
-        self.failed.extend(self.encoders.keys());
+        self.disabled.extend(self.encoders.keys());
         self.encoders.clear();
     }
 
@@ -229,15 +253,27 @@ impl Renderer {
         self.last_frame = Some((frame, time));
     }
 
-    /// A requested codec has no frame yet.
-    pub(super) fn awaits_picture(&self) -> bool {
-        self.encoders.values().any(Option::is_none)
+    /// A requested codec has no frame yet, and its encoder may be opened at this time.
+    pub(super) fn awaits_picture(&self, at: MediaTime) -> bool {
+        let mut encoders = self.encoders.iter();
+        encoders.any(|(encoding, slot)| slot.is_none() && self.may_open(*encoding, at))
+    }
+
+    fn may_open(&self, encoding: Encoding, at: MediaTime) -> bool {
+        let failed = self.failed.get(&encoding);
+        failed.is_none_or(|failed| at >= failed.until)
+    }
+
+    /// An encoder that is requested could not be opened; it is tried again.
+    pub(super) fn is_failing(&self) -> bool {
+        let mut encodings = self.encoders.keys();
+        encodings.any(|encoding| self.failed.contains_key(encoding))
     }
 
     /// When the last frame is to be repeated unless a newer one comes; `None` without a frame or an encoder.
     pub(super) fn repeat_at(&self) -> Option<MediaTime> {
         let (_, shown_at) = self.last_frame.as_ref().filter(|_| self.is_encoding())?;
-        let after = if self.awaits_picture() {
+        let after = if self.awaits_picture(shown_at.plus_micros(REPEAT_NEW)) {
             REPEAT_NEW
         } else if self.params.irregular {
             REPEAT_IRREGULAR
@@ -272,21 +308,34 @@ impl Renderer {
             }
             let encoder = match slot.take().filter(|encoder| encoder.fits(size, color)) {
                 Some(encoder) => Ok(encoder),
+                None if self
+                    .failed
+                    .get(encoding)
+                    .is_some_and(|failed| time < failed.until) =>
+                {
+                    continue;
+                }
                 None => {
                     let (width, height) = size;
                     tracing::info!(?encoding, width, height, "the video is encoded");
                     let RenderParams {
                         frame_rate, gop, ..
                     } = self.params;
-                    VideoEncoder::open(*encoding, size, color, frame_rate, gop)
+                    (self.open)(*encoding, size, color, frame_rate, gop)
                 }
             };
             let encoder = match encoder {
-                Ok(encoder) => slot.insert(encoder),
+                Ok(encoder) => {
+                    self.failed.remove(encoding);
+                    slot.insert(encoder)
+                }
                 Err(error) => {
                     // The others continue.
-                    tracing::error!(?encoding, ?size, %error, "the encoder cannot be opened");
-                    self.failed.insert(*encoding);
+                    let failed = self.failed.entry(*encoding).or_default();
+                    let wait_ms = RETRIES.wait_ms(failed.attempts, 1.0);
+                    failed.attempts += 1;
+                    failed.until = time.plus_micros(1_000 * wait_ms as i64);
+                    tracing::error!(?encoding, ?size, %error, wait_ms, "the encoder cannot be opened; it is tried again");
                     continue;
                 }
             };
@@ -302,7 +351,8 @@ impl Renderer {
             }
             self.newest.insert(*encoding, time);
         }
-        self.encoders
-            .retain(|encoding, _| !self.failed.contains(encoding));
     }
 }
+
+#[cfg(test)]
+mod tests;

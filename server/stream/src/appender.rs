@@ -117,6 +117,11 @@ impl Appender {
         self.log.add_dropped(frames);
     }
 
+    /// Notes whether an encoder that viewers need could not be started.
+    pub(super) fn set_encoder_failing(&mut self, failing: bool) {
+        self.log.set_encoder_failing(failing);
+    }
+
     pub(super) fn finish(&self) {
         self.log.finish();
     }

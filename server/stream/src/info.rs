@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use shared::api::{Rendition, StreamInfo, StreamState};
+use shared::api::{NotEncoded, Rendition, StreamInfo, StreamState};
 
 use super::active_source::ActiveSource;
 use super::published_state::PublishedState;
@@ -45,9 +45,15 @@ impl Stream {
             })
         });
         let renditions = renditions.collect();
-        let video = offering
+        let mut video = offering
             .as_ref()
             .and_then(|offering| offering.video.clone());
+        let source = status.source.as_ref();
+        if let Some(video) = &mut video
+            && source.is_some_and(|source| source.log.is_encoder_failing())
+        {
+            video.not_encoded = Some(NotEncoded::EncoderFails);
+        }
         StreamInfo {
             poster: video
                 .as_ref()
@@ -67,10 +73,7 @@ impl Stream {
                 .as_ref()
                 .and_then(|offering| offering.inset.clone()),
             renditions,
-            dropped: status
-                .source
-                .as_ref()
-                .map_or(0, |source| source.log.dropped()),
+            dropped: source.map_or(0, |source| source.log.dropped()),
             viewers: status.viewers,
         }
     }

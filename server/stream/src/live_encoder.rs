@@ -11,6 +11,7 @@ use media::error::MediaError;
 use media::live::{LivePicture, LiveTranscoder, Transcoded};
 use media::track::TrackId;
 use shared::api::Codec;
+use shared::retry::Backoff;
 use timeline::chunk::UnitRef;
 use timeline::index::Index;
 use timeline::place::{Place, RunId};
@@ -28,8 +29,13 @@ const LATE: Duration = Duration::from_millis(100);
 const MAX_LATENESS: Duration = Duration::from_secs(2);
 /// Between two keyframes that are asked of the publisher.
 const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks at what is offered, while nothing is to be encoded.
+const IDLE_INTERVAL: Duration = Duration::from_millis(250);
 /// Between two attempts to begin.
-const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+const RETRIES: Backoff = Backoff {
+    first_ms: 1_000,
+    longest_ms: 30_000,
+};
 
 /// Starts the encoders of a stream. They run while `control` requests tracks; the thread ends with the log. `publisher`: what asks for its keyframes.
 pub(super) fn start(
@@ -46,8 +52,9 @@ pub(super) fn start(
         publisher: Arc::clone(publisher),
         asked: None,
         offering_version: 0,
-        source: None,
+        newest: None,
         running: None,
+        failures: 0,
     };
     let thread = Builder::new().name(format!("encoders {}", stream.name));
     thread.spawn(move || encoder.run())
@@ -61,23 +68,24 @@ struct LiveEncoder {
     publisher: Arc<Control>,
     /// When a keyframe was asked of the publisher.
     asked: Option<Instant>,
-    /// That `source` is of.
+    /// That is followed.
     offering_version: u32,
-    /// The track that is decoded.
-    source: Option<(TrackId, Codec)>,
-    /// While somebody watches.
+    /// The newest unit that was appended.
+    newest: Option<Place>,
+    /// While somebody watches, and there is something to encode.
     running: Option<Running>,
+    /// Attempts to begin, in a row.
+    failures: u32,
 }
 
 struct Running {
+    /// The track that is decoded.
     source: (TrackId, Codec),
     reader: Reader,
     /// Of the run that is decoded.
     transcoder: Option<(RunId, LiveTranscoder)>,
     /// The unit that was read last.
     read: Option<Place>,
-    /// The newest unit that was appended.
-    newest: Option<Place>,
 }
 
 impl LiveEncoder {
@@ -89,7 +97,8 @@ impl LiveEncoder {
             }
             if requests.tracks.is_empty() {
                 // The decoder and the encoders end here.
-                (self.running, self.offering_version) = (None, 0);
+                (self.running, self.newest, self.offering_version) = (None, None, 0);
+                self.appender.set_encoder_failing(false);
                 self.control.wait_for_tracks();
                 continue;
             }
@@ -111,28 +120,23 @@ impl LiveEncoder {
         }
         self.offering_version = version;
         let offering = stream.known_offering();
-        self.source = offering.and_then(|offering| offering.encoded_from);
-        let Some(source) = self.source else {
-            return;
-        };
+        let source = offering.and_then(|offering| offering.encoded_from);
         let before = self.running.take();
-        self.running = Some(match before {
-            Some(running) if running.source == source => running,
-            before => Running {
-                source,
-                reader: Reader::new(source.0, &*self.log),
-                transcoder: None,
-                read: None,
-                newest: before.and_then(|before| before.newest),
-            },
-        });
+        let before = before.filter(|running| Some(running.source) == source);
+        let begin = |source: (TrackId, Codec)| Running {
+            source,
+            reader: Reader::new(source.0, &*self.log),
+            transcoder: None,
+            read: None,
+        };
+        self.running = before.or_else(|| source.map(begin));
     }
 
     /// Decodes the next picture. `Some`: there is none; look again after this time.
     fn step(&mut self, requests: &Requests) -> Option<Duration> {
         let now = Instant::now();
         let Some(running) = &mut self.running else {
-            return Some(RETRY_INTERVAL);
+            return Some(IDLE_INTERVAL);
         };
         if let Some((_, transcoder)) = &mut running.transcoder {
             transcoder.set_renditions(&requests.tracks);
@@ -159,15 +163,19 @@ impl LiveEncoder {
         let place = unit.place();
         running.read = Some(place);
         if !running.decodes(place.run) {
-            match running.begin(&unit) {
+            match running.begin(&unit, self.newest) {
                 Ok(Some(mut transcoder)) => {
                     transcoder.set_renditions(&requests.tracks);
                     running.transcoder = Some((place.run, transcoder));
+                    self.failures = 0;
                 }
                 Ok(None) => return None,
                 Err(error) => {
-                    tracing::error!(%error, "a live stream cannot be decoded");
-                    return Some(RETRY_INTERVAL);
+                    let wait_ms = RETRIES.wait_ms(self.failures, 1.0);
+                    self.failures = self.failures.saturating_add(1);
+                    self.appender.set_encoder_failing(true);
+                    tracing::error!(%error, wait_ms, "a live stream cannot be decoded; it is tried again");
+                    return Some(Duration::from_millis(wait_ms));
                 }
             }
         }
@@ -196,9 +204,11 @@ impl LiveEncoder {
     /// Decoding goes on with it: the one before is too old, or no longer in the log.
     fn ask_for_keyframe(&mut self, now: Instant) {
         let is_early = |asked| now.saturating_duration_since(asked) < REQUEST_INTERVAL;
-        if let Some((track, _)) = self.source.filter(|_| !self.asked.is_some_and(is_early)) {
+        if let Some(running) = &self.running
+            && !self.asked.is_some_and(is_early)
+        {
             self.asked = Some(now);
-            self.publisher.request_keyframe(track);
+            self.publisher.request_keyframe(running.source.0);
         }
     }
 
@@ -215,12 +225,15 @@ impl LiveEncoder {
                 time: unit.dts,
             };
             if self.appender.append_encoded(run, track, unit) {
-                running.newest = running.newest.max(Some(place));
+                self.newest = self.newest.max(Some(place));
             } else if let Some((_, transcoder)) = &mut running.transcoder {
                 // The viewers of a rendition left, and others have come.
                 transcoder.request_keyframe(track);
             }
         }
+        let transcoder = running.transcoder.as_ref();
+        let is_failing = transcoder.is_some_and(|(_, transcoder)| transcoder.is_failing());
+        self.appender.set_encoder_failing(is_failing);
     }
 }
 
@@ -230,13 +243,17 @@ impl Running {
         decoded == Some(run)
     }
 
-    /// Begins with the first picture of a run. `None`: it is no keyframe.
-    fn begin(&self, unit: &UnitRef) -> Result<Option<LiveTranscoder>, MediaError> {
+    /// Begins with the first picture of a run, after what was appended before. `None`: it is no keyframe.
+    fn begin(
+        &self,
+        unit: &UnitRef,
+        newest: Option<Place>,
+    ) -> Result<Option<LiveTranscoder>, MediaError> {
         if !unit.unit().keyframe {
             return Ok(None);
         }
         let in_run = |newest: &Place| newest.run == unit.place().run;
-        let after = self.newest.filter(in_run).map(|newest| newest.time);
+        let after = newest.filter(in_run).map(|newest| newest.time);
         LiveTranscoder::new(self.source.1, after).map(Some)
     }
 }

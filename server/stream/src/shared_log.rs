@@ -26,6 +26,7 @@ pub struct SharedLog {
     appended: Notify,
     wakers: Mutex<Vec<Weak<ShardWaker>>>,
     dropped: AtomicU64,
+    encoder_failing: AtomicBool,
     times: AppendTimes,
 }
 
@@ -38,6 +39,7 @@ impl SharedLog {
             appended: Notify::new(),
             wakers: Mutex::default(),
             dropped: AtomicU64::new(0),
+            encoder_failing: AtomicBool::new(false),
             times: AppendTimes::new(Instant::now()),
         }
     }
@@ -130,6 +132,15 @@ impl SharedLog {
 
     pub(super) fn add_dropped(&self, frames: u64) {
         self.dropped.fetch_add(frames, Ordering::Relaxed);
+    }
+
+    /// An encoder that viewers need could not be started; it is tried again.
+    pub(super) fn is_encoder_failing(&self) -> bool {
+        self.encoder_failing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_encoder_failing(&self, failing: bool) {
+        self.encoder_failing.store(failing, Ordering::Relaxed);
     }
 
     fn wake(&self, grown: &[Wait]) {

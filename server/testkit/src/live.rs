@@ -236,6 +236,7 @@ fn offering(tracks: &[(TrackId, LiveTrack)]) -> Offering {
             encoded_size: None,
             fps: track.frame_rate,
             delivery: Delivery::Passthrough,
+            not_encoded: None,
         }),
         inset: None,
         audio: audio.map(|_| AudioTrack {

@@ -1,6 +1,6 @@
 //! Reasons for re-encoding a track.
 
-use shared::api::Reason;
+use shared::api::{NotEncoded, Reason};
 
 use crate::i18n::Lang;
 
@@ -89,4 +89,28 @@ pub(super) fn short_reason(reason: &Reason, lang: Lang) -> Option<String> {
 /// Each reason as a clause.
 pub(super) fn clauses(reasons: &[Reason], codec: &str, lang: Lang) -> Vec<String> {
     reasons.iter().map(|why| reason(why, codec, lang)).collect()
+}
+
+/// Why a browser that does not play what a publisher sends is sent nothing else, as a clause.
+pub(super) fn not_encoded(why: NotEncoded, lang: Lang) -> Option<String> {
+    let clause = match (lang, why) {
+        (Lang::En, NotEncoded::TooLarge) => {
+            "its pictures are too large for this server to re-encode, so a browser that cannot decode them shows none"
+        }
+        (Lang::Zh, NotEncoded::TooLarge) => {
+            "画面过大，此服务器无法重新编码；无法解码的浏览器不会显示画面"
+        }
+        (Lang::En, NotEncoded::NoDecoder) => {
+            "this server has no decoder for it and cannot re-encode it, so a browser that cannot decode it shows no picture"
+        }
+        (Lang::Zh, NotEncoded::NoDecoder) => {
+            "此服务器没有相应的解码器，无法重新编码；无法解码的浏览器不会显示画面"
+        }
+        (Lang::En, NotEncoded::EncoderFails) => {
+            "an encoder of this server could not be started; it is tried again every few seconds"
+        }
+        (Lang::Zh, NotEncoded::EncoderFails) => "此服务器的编码器无法启动；每隔几秒重试一次",
+        (_, NotEncoded::Unknown) => return None,
+    };
+    Some(clause.to_owned())
 }

@@ -16,6 +16,7 @@ fn bunny() -> StreamInfo {
             encoded_size: None,
             fps: Some(25.0),
             delivery: Delivery::Passthrough,
+            not_encoded: None,
         }),
         audio: Some(AudioTrack {
             codec: "aac".into(),

@@ -8,6 +8,7 @@ use ingest::unit::ReceivedUnit;
 use super::*;
 
 const AUDIO: usize = 0;
+const ENCODED: [Codec; 4] = [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1];
 /// A keyframe of 320x180, and one of 640x360.
 const SMALL: &[u8] = &[0x50, 0x11, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00];
 const LARGE: &[u8] = &[0x50, 0x11, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01];
@@ -39,7 +40,7 @@ impl Publisher {
         let params: Vec<_> = (0..lines).map(|mid| line(mid, None)).collect();
         Self {
             start: Instant::now(),
-            tracks: PublishedTracks::new(&params, true),
+            tracks: PublishedTracks::new(&params, ENCODED.to_vec()),
             video: lines - 1,
         }
     }
@@ -74,7 +75,7 @@ impl Publisher {
     /// A keyframe of this codec is published, although this server cannot encode.
     fn takes(codec: Codec, data: &'static [u8], sps: Option<SpsInfo>) -> bool {
         let mut publisher = Self::new(1);
-        publisher.tracks.can_encode = false;
+        publisher.tracks.encoded.clear();
         let time = publisher.at(0);
         let published = publisher.tracks.publish(LineUnit {
             line: 0,

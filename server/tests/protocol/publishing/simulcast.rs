@@ -68,7 +68,7 @@ fn widths(pictures: &[Picture]) -> Vec<u32> {
                 let sps = annex_b(&picture.data).find(|nal| nal[0] & 0x1F == 7);
                 sps.and_then(SpsInfo::parse).map(|sps| sps.width)
             }
-            _ => vp8::keyframe_size(&picture.data).map(|(width, _)| width),
+            _ => vp8::keyframe_format(&picture.data).map(|format| format.width),
         };
         width = said.unwrap_or(width);
         width

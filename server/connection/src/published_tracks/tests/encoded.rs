@@ -126,11 +126,69 @@ fn b_slices_tell_where_the_parameter_sets_do_not_and_the_next_keyframe_changes_t
 #[test]
 fn a_server_that_cannot_encode_passes_b_frames_on() {
     let mut publisher = Publisher::new(1);
-    publisher.tracks.can_encode = false;
+    publisher.tracks.encoded.clear();
     let first = publisher.picture_of(0, P_SLICE, Some(sps(100, 8, Some(true))));
     let first = first.expect("it is published");
     assert_eq!(offered(&first), [(Codec::H264, false)]);
     let other = publisher.picture_of(40, P_SLICE, Some(sps(110, 10, None)));
     assert!(other.is_none());
     assert_eq!(publisher.tracks.unplayable(), Some(Unplayable::Profile));
+}
+
+/// Why nothing is encoded of what this publishes.
+fn not_encoded_of(published: &Published) -> Option<NotEncoded> {
+    let offering = published.offering.as_ref().expect("an offering");
+    let video = offering.video.as_ref().expect("it has video");
+    if video.not_encoded.is_some() {
+        assert_eq!(offering.encoded_from, None);
+        assert!(offering.tracks.iter().all(|track| !track.encoded));
+        assert_eq!(video.delivery, Delivery::Passthrough);
+    }
+    video.not_encoded
+}
+
+#[test]
+fn pictures_are_encoded_when_they_fit_the_memory_of_a_decoder_and_else_the_stream_says_why_not() {
+    let format = |width, height, bits, chroma| {
+        Some(SpsInfo {
+            width,
+            height,
+            chroma,
+            ..sps(if chroma == 1 { 110 } else { 244 }, bits, Some(false))
+        })
+    };
+    for (sps, expected) in [
+        (format(4_096, 2_304, 8, 1), None),
+        (format(4_096, 2_320, 8, 1), Some(NotEncoded::TooLarge)),
+        // As large in memory as 4096x2304 of 8 bits and 4:2:0, and one row more.
+        (format(4_096, 1_152, 10, 1), None),
+        (format(4_096, 1_153, 10, 1), Some(NotEncoded::TooLarge)),
+        (format(1_920, 1_080, 10, 3), None),
+        (format(2_560, 1_440, 10, 3), Some(NotEncoded::TooLarge)),
+        (format(4_096, 2_304, 10, 3), Some(NotEncoded::TooLarge)),
+    ] {
+        let mut publisher = Publisher::new(1);
+        let first = publisher.picture_of(0, P_SLICE, sps);
+        let first = first.expect("it is published");
+        assert_eq!(not_encoded_of(&first), expected, "{sps:?}");
+        // Its pictures become small, and large again.
+        let small = publisher.picture_of(40, P_SLICE, format(640, 360, 10, 3));
+        assert_eq!(not_encoded_of(&small.expect("it is published")), None);
+        let again = publisher.picture_of(80, P_SLICE, sps).expect("published");
+        assert_eq!(not_encoded_of(&again), expected, "{sps:?}");
+    }
+}
+
+#[test]
+fn nothing_is_offered_of_a_codec_that_the_server_cannot_decode() {
+    let mut publisher = Publisher::new(1);
+    publisher.tracks.encoded = vec![Codec::Vp8];
+    let first = publisher.picture_of(0, P_SLICE, Some(sps(100, 8, Some(true))));
+    let first = first.expect("it is published");
+    assert_eq!(offered(&first), [(Codec::H264, false)]);
+    assert_eq!(not_encoded_of(&first), Some(NotEncoded::NoDecoder));
+    // The next one.
+    let next = publisher.send(0, Codec::Vp8, 40, SMALL).expect("published");
+    assert_eq!(not_encoded_of(&next), None);
+    assert_eq!(offered(&next), [(Codec::Vp8, false), (Codec::H264, true)]);
 }

@@ -16,7 +16,7 @@ impl Publisher {
         let lines: Vec<_> = [line(0, None)].into_iter().chain(layers).collect();
         Self {
             start: Instant::now(),
-            tracks: PublishedTracks::new(&lines, true),
+            tracks: PublishedTracks::new(&lines, ENCODED.to_vec()),
             video: 1,
         }
     }
