@@ -126,3 +126,88 @@ impl Appender {
         self.log.finish();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use shared::api::{Codec, Delivery, NotEncoded, VideoTrack};
+    use timeline::retention::Retention;
+
+    use super::*;
+    use crate::admission::Limits;
+    use crate::publication::{MAX_LAYERS, hidden_layer, layer};
+    use crate::registry::Registry;
+
+    #[tokio::test]
+    async fn a_publisher_that_changes_codec_and_layer_again_and_again_fills_a_limit_and_no_more() {
+        const PICTURE: usize = 4 << 20;
+        let registry = Registry::open(Vec::new(), Limits::default(), Duration::ZERO);
+        // Also on a machine that takes long for it.
+        let retention = Retention {
+            unused: Duration::from_secs(3_600),
+            ..Retention::default()
+        };
+        let publication = registry.publish("camera", Offering::default(), retention);
+        let mut appender = publication.expect("the name is free").appender;
+        let data = Bytes::from(vec![0; PICTURE]);
+        let (mut time, mut most) = (MediaTime::ZERO, 0);
+        for number in 0..MAX_LAYERS {
+            for codec in [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1] {
+                let (sent, hidden) = (layer(codec, number), hidden_layer(codec, number));
+                appender.set_offering(Offering {
+                    encoded_from: Some((hidden.id, codec)),
+                    tracks: vec![sent.clone()],
+                    ..Offering::default()
+                });
+                for _ in 0..3 {
+                    time = time.plus_micros(40_000);
+                    for track in [sent.id, hidden.id] {
+                        let unit = AccessUnit {
+                            codec: Codec::Vp8,
+                            dts: time,
+                            time,
+                            keyframe: true,
+                            data: data.clone(),
+                        };
+                        assert!(appender.append(track, unit));
+                    }
+                    most = most.max(appender.log.lock().bytes());
+                }
+            }
+        }
+        // Without the limit 32 tracks have 3 pictures each.
+        assert!(
+            most > retention.total - PICTURE && most <= retention.total,
+            "{most}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_stream_says_that_an_encoder_cannot_be_started_until_it_is() {
+        let registry = Registry::open(Vec::new(), Limits::default(), Duration::ZERO);
+        let publication = registry.publish("camera", Offering::default(), Retention::default());
+        let publication = publication.expect("the name is free");
+        let mut appender = publication.appender;
+        appender.set_offering(Offering {
+            tracks: vec![layer(Codec::H264, 0)],
+            video: Some(VideoTrack {
+                codec: "h264".to_owned(),
+                profile: None,
+                width: 640,
+                height: 360,
+                encoded_size: None,
+                fps: None,
+                delivery: Delivery::Passthrough,
+                not_encoded: None,
+            }),
+            ..Offering::default()
+        });
+        for (failing, told) in [(true, Some(NotEncoded::EncoderFails)), (false, None)] {
+            appender.set_encoder_failing(failing);
+            let video = publication.stream.info().video.expect("it has video");
+            assert_eq!(video.not_encoded, told);
+        }
+    }
+}
