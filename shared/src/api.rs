@@ -127,6 +127,8 @@ pub enum NotEncoded {
     NoDecoder,
     /// An encoder could not be started. It is tried again.
     EncoderFails,
+    /// It is a second picture, which is sent as it is.
+    Inset,
     /// One that is newer than this code.
     #[serde(other)]
     Unknown,

@@ -103,8 +103,13 @@ pub struct TrackText {
     pub reasons: Vec<String>,
 }
 
-/// How the tracks of a stream are sent to this browser. `received` is the video codec that the browser reports.
-pub fn tracks(info: &StreamInfo, received: Option<&str>, lang: Lang) -> Vec<TrackText> {
+/// How the tracks of a stream are sent to this browser. `received` is the video codec that the browser reports; `inset`: the second picture comes.
+pub fn tracks(
+    info: &StreamInfo,
+    received: Option<&str>,
+    inset: bool,
+    lang: Lang,
+) -> Vec<TrackText> {
     let text = lang.text();
     let none = |kind, source: &str| TrackText {
         kind,
@@ -120,9 +125,25 @@ pub fn tracks(info: &StreamInfo, received: Option<&str>, lang: Lang) -> Vec<Trac
         Some(audio) => audio_text(audio, lang),
         None => none(text.audio, text.no_audio),
     };
+    let second = info.inset.as_ref().map(|video| {
+        // Not before anything can be known.
+        let reason = video.not_encoded.filter(|_| !inset && received.is_some());
+        TrackText {
+            kind: text.second_picture,
+            source: properties(video, lang),
+            delivery: text.passed_through.to_owned(),
+            reasons: reason
+                .and_then(|why| not_encoded(why, lang))
+                .into_iter()
+                .collect(),
+        }
+    });
     match (&info.video, &info.audio) {
         (None, None) => Vec::new(),
-        _ => vec![video, audio],
+        _ => [Some(video), second, Some(audio)]
+            .into_iter()
+            .flatten()
+            .collect(),
     }
 }
 

@@ -118,6 +118,7 @@ pub const TEXT: Text = Text {
     fullscreen: "Full screen",
     exit_fullscreen: "Exit full screen",
     picture_in_picture: "Picture in picture",
+    second_picture: "Second picture",
     show_inset: "Show the camera",
     inset: "Camera. Move it with the arrow keys",
     play_or_stop: "Play or stop",

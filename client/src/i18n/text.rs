@@ -100,6 +100,7 @@ pub struct Text {
     pub fullscreen: &'static str,
     pub exit_fullscreen: &'static str,
     pub picture_in_picture: &'static str,
+    pub second_picture: &'static str,
     pub show_inset: &'static str,
     pub inset: &'static str,
     pub play_or_stop: &'static str,

@@ -109,6 +109,7 @@ pub const TEXT: Text = Text {
     fullscreen: "全屏",
     exit_fullscreen: "退出全屏",
     picture_in_picture: "画中画",
+    second_picture: "第二路画面",
     show_inset: "显示摄像头",
     inset: "摄像头画面，用方向键移动",
     play_or_stop: "播放或停止",

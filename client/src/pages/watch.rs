@@ -64,7 +64,8 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
     let received = memo(move || player.figures.with(|figures| figures.video_codec.clone()));
     let tracks = memo(move || {
         let received = received.get();
-        let tracks = |info: &StreamInfo| tracks(info, received.as_deref(), language.get());
+        let inset = player.inset_comes.get();
+        let tracks = |info: &StreamInfo| tracks(info, received.as_deref(), inset, language.get());
         info.with(|info| info.as_ref().map(tracks).unwrap_or_default())
     });
     let viewers = move || {

@@ -110,6 +110,10 @@ pub(super) fn not_encoded(why: NotEncoded, lang: Lang) -> Option<String> {
             "an encoder of this server could not be started; it is tried again every few seconds"
         }
         (Lang::Zh, NotEncoded::EncoderFails) => "此服务器的编码器无法启动；每隔几秒重试一次",
+        (Lang::En, NotEncoded::Inset) => {
+            "a second picture is not re-encoded, and this browser has not received it"
+        }
+        (Lang::Zh, NotEncoded::Inset) => "第二路画面不会重新编码，此浏览器没有收到它",
         (_, NotEncoded::Unknown) => return None,
     };
     Some(clause.to_owned())

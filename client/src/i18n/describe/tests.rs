@@ -1,4 +1,4 @@
-use shared::api::{FrameSize, Reason, StreamState};
+use shared::api::{FrameSize, NotEncoded, Reason, StreamState};
 
 use super::reasons::reason;
 use super::*;
@@ -49,7 +49,7 @@ fn a_reduced_size_is_named() {
         codec: Codec::H264,
         reasons: vec![Reason::Codec],
     };
-    let video = |lang| tracks(&info, None, lang).swap_remove(0);
+    let video = |lang| tracks(&info, None, false, lang).swap_remove(0);
     let en = video(Lang::En);
     assert_eq!(en.source, "H.265, 3840×2160, 25 fps");
     assert_eq!(en.delivery, "re-encoded to H.264 at 1280×720");
@@ -64,7 +64,7 @@ fn a_reduced_size_is_named() {
 #[test]
 fn the_delivery_of_each_track_is_described_with_its_reasons() {
     let said = |received, lang| -> Vec<[String; 3]> {
-        let tracks = tracks(&bunny(), received, lang).into_iter();
+        let tracks = tracks(&bunny(), received, false, lang).into_iter();
         let said = tracks.map(|track| {
             let source = format!("{}: {}", track.kind, track.source);
             [source, track.delivery, track.reasons.join("; ")]
@@ -97,7 +97,7 @@ fn the_delivery_of_each_track_is_described_with_its_reasons() {
 
 #[test]
 fn a_browser_that_receives_another_codec_is_not_told_that_the_video_is_passed_through() {
-    let video = |lang| tracks(&bunny(), Some("VP8"), lang).swap_remove(0);
+    let video = |lang| tracks(&bunny(), Some("VP8"), false, lang).swap_remove(0);
     let en = video(Lang::En);
     assert_eq!(en.delivery, "re-encoded to VP8");
     assert_eq!(
@@ -120,7 +120,7 @@ fn several_reasons_are_a_list() {
             Reason::BitDepth { bits: 10 },
         ],
     };
-    let reasons = tracks(&info, None, Lang::En).swap_remove(0).reasons;
+    let reasons = tracks(&info, None, false, Lang::En).swap_remove(0).reasons;
     assert_eq!(
         reasons,
         [
@@ -129,6 +129,45 @@ fn several_reasons_are_a_list() {
             "it has 10 bits per sample and browsers support 8",
         ]
     );
+}
+
+#[test]
+fn what_is_not_encoded_of_a_publisher_is_told_with_the_reason() {
+    let reasons = |why, lang| {
+        let mut info = bunny();
+        let video = info.video.as_mut().expect("the clip has video");
+        video.not_encoded = why;
+        tracks(&info, None, false, lang).swap_remove(0).reasons
+    };
+    assert!(reasons(None, Lang::En).is_empty());
+    for why in [
+        NotEncoded::TooLarge,
+        NotEncoded::NoDecoder,
+        NotEncoded::EncoderFails,
+        NotEncoded::Inset,
+    ] {
+        let [en, zh] = [Lang::En, Lang::Zh].map(|lang| reasons(Some(why), lang).join(""));
+        assert!(
+            en.is_ascii() && !zh.is_ascii() && en.len() > 20,
+            "{en}, {zh}"
+        );
+    }
+    assert!(reasons(Some(NotEncoded::Unknown), Lang::En).is_empty());
+}
+
+#[test]
+fn a_second_picture_is_described_and_why_it_does_not_come() {
+    let mut info = bunny();
+    let mut inset = info.video.clone().expect("the clip has video");
+    (inset.codec, inset.profile, inset.fps) = ("vp8".into(), None, None);
+    (inset.width, inset.height) = (640, 360);
+    inset.not_encoded = Some(NotEncoded::Inset);
+    info.inset = Some(inset);
+    let second = |comes| tracks(&info, Some("VP8"), comes, Lang::En).swap_remove(1);
+    assert_eq!(second(true).source, "VP8, 640×360");
+    assert!(second(true).reasons.is_empty());
+    assert!(second(false).reasons[0].contains("not re-encoded"));
+    assert_eq!(tracks(&info, None, true, Lang::Zh).len(), 3);
 }
 
 #[test]
@@ -167,7 +206,7 @@ fn a_test_pattern_is_not_described_as_a_file() {
         codec: Codec::H264,
         reasons: vec![Reason::Codec],
     };
-    let track = tracks(&info, None, Lang::En).swap_remove(0);
+    let track = tracks(&info, None, false, Lang::En).swap_remove(0);
     assert_eq!(
         (track.source.as_str(), track.delivery.as_str()),
         ("test pattern, 1280×720", "sent as H.264")

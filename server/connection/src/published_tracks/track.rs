@@ -56,7 +56,10 @@ impl PublishedTrack {
                 },
                 None => Delivery::Passthrough,
             },
-            not_encoded: self.not_encoded,
+            not_encoded: match self.offered.inset {
+                true => Some(NotEncoded::Inset),
+                false => self.not_encoded,
+            },
         }
     }
 
