@@ -2,7 +2,7 @@
 
 mod reasons;
 
-use shared::api::{AudioTrack, Codec, Delivery, StreamInfo, VideoTrack};
+use shared::api::{AudioTrack, Codec, Delivery, NotEncoded, StreamInfo, VideoTrack};
 
 use self::reasons::{clauses, not_encoded, short_reason};
 use super::format::frame_rate;
@@ -169,8 +169,12 @@ fn video_text(video: &VideoTrack, received: Option<&str>, lang: Lang) -> TrackTe
             Lang::Zh => format!("此浏览器不支持这种 {planned}"),
         });
     }
-    reasons.extend(video.not_encoded.and_then(|why| not_encoded(why, lang)));
     let passed_through = video.delivery == Delivery::Passthrough && other.is_none();
+    // Who gets what is sent lacks no encoder.
+    let is_served = passed_through && received.is_some();
+    let lacking = video.not_encoded;
+    let lacking = lacking.filter(|why| !is_served || *why != NotEncoded::EncoderFails);
+    reasons.extend(lacking.and_then(|why| not_encoded(why, lang)));
     let to = other.unwrap_or(planned);
     let reduced = video
         .encoded_size

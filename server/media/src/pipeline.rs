@@ -93,7 +93,7 @@ impl Pipeline {
     pub(super) fn expects_units(&self) -> bool {
         self.probe.has_audio()
             || self.probe.native_codec().is_some()
-            || self.video.renderer.is_encoding()
+            || self.video.renderer.is_encoding() && !self.video.renderer.is_failing()
     }
 
     /// The tracks of the file, as the probe found them.

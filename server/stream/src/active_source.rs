@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use media::control::Control;
 use media::error::MediaError;
@@ -27,7 +28,12 @@ pub(super) struct ActiveSource {
     held: bool,
     /// Runs the source. When it is published from outside: encodes it again, from the first time that a viewer needs that.
     thread: Option<JoinHandle<()>>,
+    /// When its thread is to be started again.
+    retry_at: Option<Instant>,
 }
+
+/// Between two attempts to start the thread of encoders.
+const THREAD_RETRY: Duration = Duration::from_secs(2);
 
 /// When a source goes on after it has opened its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +86,7 @@ impl ActiveSource {
             control,
             held,
             thread: Some(thread),
+            retry_at: None,
         })
     }
 
@@ -91,6 +98,7 @@ impl ActiveSource {
             encoders: Arc::default(),
             held: false,
             thread: None,
+            retry_at: None,
         }
     }
 
@@ -114,12 +122,28 @@ impl ActiveSource {
     /// Starts the encoder of a track.
     pub(super) fn start_encoder(&mut self, stream: &Arc<Stream>, track: TrackId) {
         self.encoders.request_track(track);
-        if self.thread.is_none() {
-            let thread = live_encoder::start(stream, &self.log, &self.encoders, &self.control);
-            let thread = thread.inspect_err(|error| {
+        self.ensure_encoders(stream);
+    }
+
+    /// Starts the thread of the encoders again, which failed. To be called several times a second.
+    pub(super) fn retry_encoders(&mut self, stream: &Arc<Stream>, now: Instant) {
+        if self.retry_at.is_some_and(|at| now >= at) {
+            self.ensure_encoders(stream);
+        }
+    }
+
+    fn ensure_encoders(&mut self, stream: &Arc<Stream>) {
+        if self.thread.is_some() {
+            return;
+        }
+        let thread = live_encoder::start(stream, &self.log, &self.encoders, &self.control);
+        self.log.set_encoder_failing(thread.is_err());
+        match thread {
+            Ok(thread) => (self.thread, self.retry_at) = (Some(thread), None),
+            Err(error) => {
                 tracing::error!(stream = stream.name, "no thread for its encoders: {error}");
-            });
-            self.thread = thread.ok();
+                self.retry_at = Some(Instant::now() + THREAD_RETRY);
+            }
         }
     }
 

@@ -132,7 +132,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use shared::api::{Codec, Delivery, NotEncoded, VideoTrack};
+    use shared::api::Codec;
     use timeline::retention::Retention;
 
     use super::*;
@@ -182,32 +182,5 @@ mod tests {
             most > retention.total - PICTURE && most <= retention.total,
             "{most}"
         );
-    }
-
-    #[tokio::test]
-    async fn the_stream_says_that_an_encoder_cannot_be_started_until_it_is() {
-        let registry = Registry::open(Vec::new(), Limits::default(), Duration::ZERO);
-        let publication = registry.publish("camera", Offering::default(), Retention::default());
-        let publication = publication.expect("the name is free");
-        let mut appender = publication.appender;
-        appender.set_offering(Offering {
-            tracks: vec![layer(Codec::H264, 0)],
-            video: Some(VideoTrack {
-                codec: "h264".to_owned(),
-                profile: None,
-                width: 640,
-                height: 360,
-                encoded_size: None,
-                fps: None,
-                delivery: Delivery::Passthrough,
-                not_encoded: None,
-            }),
-            ..Offering::default()
-        });
-        for (failing, told) in [(true, Some(NotEncoded::EncoderFails)), (false, None)] {
-            appender.set_encoder_failing(failing);
-            let video = publication.stream.info().video.expect("it has video");
-            assert_eq!(video.not_encoded, told);
-        }
     }
 }

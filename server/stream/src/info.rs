@@ -52,7 +52,8 @@ impl Stream {
         if let Some(video) = &mut video
             && source.is_some_and(|source| source.log.is_encoder_failing())
         {
-            video.not_encoded = Some(NotEncoded::EncoderFails);
+            // What is too large is not encoded for that.
+            video.not_encoded.get_or_insert(NotEncoded::EncoderFails);
         }
         StreamInfo {
             poster: video

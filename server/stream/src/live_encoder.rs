@@ -55,6 +55,7 @@ pub(super) fn start(
         newest: None,
         running: None,
         failures: 0,
+        retry_at: None,
     };
     let thread = Builder::new().name(format!("encoders {}", stream.name));
     thread.spawn(move || encoder.run())
@@ -74,8 +75,10 @@ struct LiveEncoder {
     newest: Option<Place>,
     /// While somebody watches, and there is something to encode.
     running: Option<Running>,
-    /// Attempts to begin, in a row.
+    /// Attempts to begin that failed, in a row.
     failures: u32,
+    /// When it is tried again.
+    retry_at: Option<Instant>,
 }
 
 struct Running {
@@ -98,6 +101,7 @@ impl LiveEncoder {
             if requests.tracks.is_empty() {
                 // The decoder and the encoders end here.
                 (self.running, self.newest, self.offering_version) = (None, None, 0);
+                self.retry_at = None;
                 self.appender.set_encoder_failing(false);
                 self.control.wait_for_tracks();
                 continue;
@@ -123,6 +127,10 @@ impl LiveEncoder {
         let source = offering.and_then(|offering| offering.encoded_from);
         let before = self.running.take();
         let before = before.filter(|running| Some(running.source) == source);
+        if before.is_none() {
+            (self.failures, self.retry_at) = (0, None);
+            self.appender.set_encoder_failing(false);
+        }
         let begin = |source: (TrackId, Codec)| Running {
             source,
             reader: Reader::new(source.0, &*self.log),
@@ -135,6 +143,9 @@ impl LiveEncoder {
     /// Decodes the next picture. `Some`: there is none; look again after this time.
     fn step(&mut self, requests: &Requests) -> Option<Duration> {
         let now = Instant::now();
+        if self.retry_at.is_some_and(|at| now < at) {
+            return Some(IDLE_INTERVAL);
+        }
         let Some(running) = &mut self.running else {
             return Some(IDLE_INTERVAL);
         };
@@ -167,15 +178,20 @@ impl LiveEncoder {
                 Ok(Some(mut transcoder)) => {
                     transcoder.set_renditions(&requests.tracks);
                     running.transcoder = Some((place.run, transcoder));
-                    self.failures = 0;
+                    (self.failures, self.retry_at) = (0, None);
                 }
-                Ok(None) => return None,
+                // After an attempt that failed: its keyframe has been read.
+                Ok(None) => {
+                    self.ask_for_keyframe(now);
+                    return None;
+                }
                 Err(error) => {
                     let wait_ms = RETRIES.wait_ms(self.failures, 1.0);
                     self.failures = self.failures.saturating_add(1);
                     self.appender.set_encoder_failing(true);
                     tracing::error!(%error, wait_ms, "a live stream cannot be decoded; it is tried again");
-                    return Some(Duration::from_millis(wait_ms));
+                    self.retry_at = Some(now + Duration::from_millis(wait_ms));
+                    return Some(IDLE_INTERVAL);
                 }
             }
         }
@@ -257,3 +273,6 @@ impl Running {
         LiveTranscoder::new(self.source.1, after).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests;

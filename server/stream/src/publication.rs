@@ -242,13 +242,14 @@ impl Stream {
     }
 
     /// Whether its publisher sends. To be called several times a second.
-    pub(super) fn follow_publisher(&self, now: Instant) {
+    pub(super) fn follow_publisher(self: &Arc<Self>, now: Instant) {
         let Some(state) = self.published_state() else {
             return;
         };
-        let status = lock(&self.status);
-        if let Some(source) = &status.source {
+        let mut status = lock(&self.status);
+        if let Some(source) = &mut status.source {
             state.follow(source.log.activity(now));
+            source.retry_encoders(self, now);
         }
     }
 }

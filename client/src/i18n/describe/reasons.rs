@@ -107,9 +107,9 @@ pub(super) fn not_encoded(why: NotEncoded, lang: Lang) -> Option<String> {
             "此服务器没有相应的解码器，无法重新编码；无法解码的浏览器不会显示画面"
         }
         (Lang::En, NotEncoded::EncoderFails) => {
-            "an encoder of this server could not be started; it is tried again every few seconds"
+            "an encoder of this server could not be started; it is tried again until it does"
         }
-        (Lang::Zh, NotEncoded::EncoderFails) => "此服务器的编码器无法启动；每隔几秒重试一次",
+        (Lang::Zh, NotEncoded::EncoderFails) => "此服务器的编码器无法启动；会继续重试",
         (Lang::En, NotEncoded::Inset) => {
             "a second picture is not re-encoded, and this browser has not received it"
         }

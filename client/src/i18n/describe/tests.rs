@@ -153,6 +153,12 @@ fn what_is_not_encoded_of_a_publisher_is_told_with_the_reason() {
         );
     }
     assert!(reasons(Some(NotEncoded::Unknown), Lang::En).is_empty());
+    let mut info = bunny();
+    let video = info.video.as_mut().expect("the clip has video");
+    video.not_encoded = Some(NotEncoded::EncoderFails);
+    // Of viewers who get what is sent, nobody waits for an encoder.
+    let of = |received| tracks(&info, Some(received), false, Lang::En).swap_remove(0);
+    assert!(of("H264").reasons.is_empty() && !of("VP8").reasons.is_empty());
 }
 
 #[test]
