@@ -49,6 +49,8 @@ pub(crate) struct Player {
     pub(crate) inset: RwSignal<Option<MediaStream>, LocalStorage>,
     /// Pictures of it come.
     pub(crate) inset_comes: RwSignal<bool>,
+    /// The stream has one, and this browser does not get it.
+    pub(crate) inset_lacking: RwSignal<bool>,
     /// A video frame or audio of this session has been played.
     pub(crate) shown: RwSignal<bool>,
     /// The next frame is late, or a new session is to bring it: the last one is shown.
@@ -96,6 +98,7 @@ pub(crate) fn use_player(name: String) -> Player {
         media: RwSignal::new_local(None),
         inset: RwSignal::new_local(None),
         inset_comes: RwSignal::new(false),
+        inset_lacking: RwSignal::new(false),
         shown: RwSignal::new(false),
         still: RwSignal::new(false),
         interrupted: RwSignal::new(None),
@@ -298,7 +301,7 @@ impl Player {
         let closed = self.resources.try_update_value(|resources| {
             resources.generation = resources.generation.wrapping_add(1);
             resources.skips = FrameSkips::default();
-            resources.inset = InsetMonitor::default();
+            resources.inset.begin_session();
             (
                 resources.whep.take(),
                 resources.sampler.take(),
@@ -308,6 +311,7 @@ impl Player {
         drop(closed);
         self.shown.set(false);
         self.inset_comes.set(false);
+        self.inset_lacking.set(false);
         self.inset.set(None);
         self.skipping.set(false);
         self.interrupted.set(None);

@@ -97,17 +97,17 @@ pub struct TrackText {
     pub kind: &'static str,
     /// As in the file.
     pub source: String,
-    /// What is done with it; empty without such a track.
+    /// What is done with it; empty without such a track, or when it does not come.
     pub delivery: String,
     /// Why, each in a clause.
     pub reasons: Vec<String>,
 }
 
-/// How the tracks of a stream are sent to this browser. `received` is the video codec that the browser reports; `inset`: the second picture comes.
+/// How the tracks of a stream are sent to this browser. `received` is the video codec that the browser reports; `lacking`: the second picture does not come.
 pub fn tracks(
     info: &StreamInfo,
     received: Option<&str>,
-    inset: bool,
+    lacking: bool,
     lang: Lang,
 ) -> Vec<TrackText> {
     let text = lang.text();
@@ -126,12 +126,14 @@ pub fn tracks(
         None => none(text.audio, text.no_audio),
     };
     let second = info.inset.as_ref().map(|video| {
-        // Not before anything can be known.
-        let reason = video.not_encoded.filter(|_| !inset && received.is_some());
+        let (delivery, reason) = match lacking {
+            true => ("", video.not_encoded),
+            false => (text.passed_through, None),
+        };
         TrackText {
             kind: text.second_picture,
             source: properties(video, lang),
-            delivery: text.passed_through.to_owned(),
+            delivery: delivery.to_owned(),
             reasons: reason
                 .and_then(|why| not_encoded(why, lang))
                 .into_iter()

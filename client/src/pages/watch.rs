@@ -61,11 +61,17 @@ pub(crate) fn Watch(name: String) -> impl IntoView {
         }
     });
 
+    let inset = memo(move || {
+        let codec = |info: &StreamInfo| Some(info.inset.as_ref()?.codec.clone());
+        info.with(|info| info.as_ref().and_then(codec))
+    });
+    effect(move || player.on_inset(inset.with(Option::is_some)));
+
     let received = memo(move || player.figures.with(|figures| figures.video_codec.clone()));
     let tracks = memo(move || {
         let received = received.get();
-        let inset = player.inset_comes.get();
-        let tracks = |info: &StreamInfo| tracks(info, received.as_deref(), inset, language.get());
+        let lacking = player.inset_lacking.get();
+        let tracks = |info: &StreamInfo| tracks(info, received.as_deref(), lacking, language.get());
         info.with(|info| info.as_ref().map(tracks).unwrap_or_default())
     });
     let viewers = move || {

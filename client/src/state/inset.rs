@@ -83,26 +83,50 @@ impl InsetPlace {
 /// Pictures of an inset come for as long as one was decoded within so many samples.
 const PATIENCE: u32 = 4;
 
+/// One that is sent is lacking when none has come within so many samples in which the first picture moved: longer than a keyframe takes.
+const LACKING: u32 = 8;
+
 /// Whether pictures of an inset come.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InsetMonitor {
     frames: f64,
     idle: u32,
     comes: bool,
+    is_sent: bool,
+    /// Samples without it; `None`: no inset is sent, or it came.
+    awaited: Option<u32>,
 }
 
 impl InsetMonitor {
-    /// `frames`: decoded so far; call once a second.
-    pub fn on_sample(&mut self, frames: Option<f64>) -> bool {
+    /// An inset is sent from now on, maybe of another codec than before, or none is.
+    pub fn expect(&mut self, is_sent: bool) {
+        (self.is_sent, self.awaited) = (is_sent, is_sent.then_some(0));
+    }
+
+    /// Another session begins, or none.
+    pub fn begin_session(&mut self) {
+        let is_sent = self.is_sent;
+        *self = Self::default();
+        self.expect(is_sent);
+    }
+
+    /// `frames`: decoded so far; `moves`: so does the first picture, without frames that are skipped. Call once a second.
+    pub fn on_sample(&mut self, frames: Option<f64>, moves: bool) -> bool {
         let frames = frames.unwrap_or(0.0);
         if frames > self.frames {
-            (self.comes, self.idle) = (true, 0);
+            (self.comes, self.idle, self.awaited) = (true, 0, None);
         } else {
             self.idle += 1;
             self.comes &= self.idle < PATIENCE;
+            self.awaited = self.awaited.map(|awaited| awaited + u32::from(moves));
         }
         self.frames = frames;
         self.comes
+    }
+
+    /// An inset is sent, and does not come to this browser.
+    pub fn is_lacking(&self) -> bool {
+        self.awaited.is_some_and(|awaited| awaited >= LACKING)
     }
 }
 
@@ -146,10 +170,37 @@ mod tests {
     #[test]
     fn an_inset_is_there_from_its_first_picture_until_none_has_come_for_some_seconds() {
         let mut monitor = InsetMonitor::default();
-        let mut comes = |frames| monitor.on_sample(frames);
+        let mut comes = |frames| monitor.on_sample(frames, true);
         assert!(!comes(None) && !comes(Some(0.0)));
         assert!(comes(Some(2.0)) && comes(Some(2.0)) && comes(Some(2.0)) && comes(Some(2.0)));
         assert!(!comes(Some(2.0)) && !comes(None));
         assert!(comes(Some(3.0)));
+    }
+
+    #[test]
+    fn an_inset_is_lacking_when_none_comes_while_the_first_picture_moves() {
+        let mut monitor = InsetMonitor::default();
+        let lacks = |monitor: &mut InsetMonitor, samples: u32, moves| {
+            (0..samples).for_each(|_| {
+                monitor.on_sample(None, moves);
+            });
+            monitor.is_lacking()
+        };
+        assert!(!lacks(&mut monitor, 100, true), "none is sent");
+        monitor.expect(true);
+        assert!(!lacks(&mut monitor, 100, false), "the viewer paused");
+        assert!(!lacks(&mut monitor, LACKING - 1, true) && lacks(&mut monitor, 1, true));
+        monitor.on_sample(Some(1.0), true);
+        assert!(
+            !lacks(&mut monitor, 100, true),
+            "it came, and the camera is off"
+        );
+        // With another codec, and in another session.
+        monitor.expect(true);
+        assert!(lacks(&mut monitor, LACKING, true));
+        monitor.begin_session();
+        assert!(!lacks(&mut monitor, LACKING - 1, true) && lacks(&mut monitor, 1, true));
+        monitor.expect(false);
+        assert!(!lacks(&mut monitor, 100, true));
     }
 }

@@ -132,9 +132,9 @@ impl PublishedTracks {
         if unit.keyframe {
             let unplayable = || unplayable(&unit, &self.encoded);
             self.unplayable = self.unplayable.or_else(unplayable);
-            // Insets are not encoded again.
-            if unit.codec.is_video() && !is_inset && !self.encoded.is_empty() {
-                not_encoded = playable::not_encoded(&unit, &self.encoded);
+            if unit.codec.is_video() && !self.encoded.is_empty() {
+                // Insets are not encoded again: one that browsers do not show is not offered.
+                not_encoded = playable::not_encoded(&unit, &self.encoded).filter(|_| !is_inset);
                 if not_encoded.is_none() {
                     reasons = playable::reasons(&unit, reorders);
                 }

@@ -12,6 +12,13 @@ use crate::rtc::timer::now;
 use crate::state::stats::{Figures, StatsSample};
 
 impl Player {
+    /// The stream has an inset, or none. To be called when that or its codec changes.
+    pub(crate) fn on_inset(self, is_sent: bool) {
+        self.inset_lacking.set(false);
+        let resources = self.resources;
+        resources.update_value(|resources| resources.inset.expect(is_sent));
+    }
+
     /// Asks the browser for its counters, once a second during a session.
     pub(super) fn sample(self) {
         let requested = self.resources.try_with_value(|resources| {
@@ -34,19 +41,26 @@ impl Player {
     }
 
     fn on_sample(self, sample: StatsSample) {
-        let phase = self.phase.get_untracked();
+        let (phase, skips) = (self.phase.get_untracked(), self.skipping.get_untracked());
         let compared = self.resources.try_update_value(|resources| {
             let before = resources.previous_sample.replace(sample.clone())?;
             let figures = Figures::between(&before, &sample);
             let event = resources.stall.on_sample(&phase, figures.arrived);
-            let inset = resources.inset.on_sample(sample.inset_frames);
-            Some((figures, event, inset))
+            let moves = figures.fps.is_some_and(|fps| fps > 0.0) && !skips;
+            let inset = &mut resources.inset;
+            let comes = inset.on_sample(sample.inset_frames, moves);
+            Some((figures, event, [comes, inset.is_lacking()]))
         });
         let Some((figures, event, inset)) = compared.flatten() else {
             return;
         };
-        if self.inset_comes.get_untracked() != inset {
-            self.inset_comes.set(inset);
+        for (signal, now) in [self.inset_comes, self.inset_lacking]
+            .into_iter()
+            .zip(inset)
+        {
+            if signal.get_untracked() != now {
+                signal.set(now);
+            }
         }
         self.follow_broadcast(figures.arrived);
         self.plots.update(|plots| plots.push(&figures));

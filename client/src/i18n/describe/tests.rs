@@ -169,11 +169,13 @@ fn a_second_picture_is_described_and_why_it_does_not_come() {
     (inset.width, inset.height) = (640, 360);
     inset.not_encoded = Some(NotEncoded::Inset);
     info.inset = Some(inset);
-    let second = |comes| tracks(&info, Some("VP8"), comes, Lang::En).swap_remove(1);
-    assert_eq!(second(true).source, "VP8, 640×360");
-    assert!(second(true).reasons.is_empty());
-    assert!(second(false).reasons[0].contains("not re-encoded"));
-    assert_eq!(tracks(&info, None, true, Lang::Zh).len(), 3);
+    let second = |lacking| tracks(&info, Some("VP8"), lacking, Lang::En).swap_remove(1);
+    assert_eq!(second(false).source, "VP8, 640×360");
+    assert_eq!(second(false).delivery, "passed through");
+    assert!(second(false).reasons.is_empty());
+    assert_eq!(second(true).delivery, "");
+    assert!(second(true).reasons[0].contains("not re-encoded"));
+    assert_eq!(tracks(&info, None, false, Lang::Zh).len(), 3);
 }
 
 #[test]

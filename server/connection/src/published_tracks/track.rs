@@ -13,7 +13,7 @@ use crate::layer_meter::LayerMeter;
 pub(super) struct PublishedTrack {
     pub(super) line: usize,
     pub(super) offered: OfferedTrack,
-    /// Why it is encoded again; it is hidden then. Empty: viewers are sent it as it is.
+    /// Why it is encoded again, or as an inset not sent; it is hidden then. Empty: viewers are sent it as it is.
     pub(super) reasons: Vec<Reason>,
     /// Why it is not encoded, where viewers do not take it.
     pub(super) not_encoded: Option<NotEncoded>,

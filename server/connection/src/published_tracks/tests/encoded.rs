@@ -192,3 +192,48 @@ fn nothing_is_offered_of_a_codec_that_the_server_cannot_decode() {
     assert_eq!(not_encoded_of(&next), None);
     assert_eq!(offered(&next), [(Codec::Vp8, false), (Codec::H264, true)]);
 }
+
+#[test]
+fn an_inset_that_browsers_do_not_show_is_described_and_not_offered() {
+    let common = sps(100, 8, Some(false));
+    let mut publisher = Publisher::new(2);
+    publisher.tracks.lines[1].is_inset = true;
+    publisher
+        .send(0, Codec::Vp8, 0, LARGE)
+        .expect("it is published");
+    let insets = |published: &Published| {
+        let offering = published.offering.as_ref().expect("an offering");
+        let described = offering.inset.as_ref().expect("it is described");
+        assert_eq!(described.not_encoded, Some(NotEncoded::Inset));
+        assert_eq!(described.delivery, Delivery::Passthrough);
+        // What is encoded is of the first picture.
+        assert_eq!(
+            offering.encoded_from.map(|(_, codec)| codec),
+            Some(Codec::Vp8)
+        );
+        offering.tracks.iter().filter(|track| track.inset).count()
+    };
+    for (ms, sps, expected) in [
+        (40, common, 1),
+        (80, sps(110, 10, Some(false)), 0),
+        (120, common, 1),
+        (160, sps(100, 8, Some(true)), 0),
+        (200, sps(88, 8, Some(false)), 0),
+        (240, common, 1),
+        // Too large to be encoded, as every inset is.
+        (
+            280,
+            SpsInfo {
+                width: 4_096,
+                height: 4_096,
+                ..common
+            },
+            1,
+        ),
+    ] {
+        let inset = publisher.picture_of(ms, P_SLICE, Some(sps));
+        let inset = inset.expect("it is published");
+        assert_eq!((insets(&inset), inset.is_main), (expected, false), "{ms}");
+    }
+    assert_eq!(publisher.tracks.unplayable(), None);
+}
