@@ -252,11 +252,8 @@ impl LiveTranscoder {
     /// Encodes the newest picture again for a rendition that has none, when the publisher has sent none for a while. `live`: the time that is live now.
     pub fn repeat(&mut self, live: MediaTime) -> Transcoded {
         let mut output = RenderOutput::default();
-        if let Some(renderer) = &mut self.renderer
-            && renderer.awaits_picture(live)
-            && let Some(at) = renderer.repeat_at().filter(|at| *at <= live)
-        {
-            renderer.repeat(at, &mut output);
+        if let Some(renderer) = &mut self.renderer {
+            renderer.begin_with_last(live, &mut output);
         }
         Transcoded::from(output)
     }

@@ -253,15 +253,23 @@ impl Renderer {
         self.last_frame = Some((frame, time));
     }
 
-    /// A requested codec has no frame yet, and its encoder may be opened at this time.
-    pub(super) fn awaits_picture(&self, at: MediaTime) -> bool {
-        let mut encoders = self.encoders.iter();
-        encoders.any(|(encoding, slot)| slot.is_none() && self.may_open(*encoding, at))
+    /// When a requested codec that has no frame yet gets the last one: soon, and not before its encoder may be opened.
+    fn begins_at(&self) -> Option<MediaTime> {
+        let (_, shown_at) = self.last_frame.as_ref()?;
+        let soon = shown_at.plus_micros(REPEAT_NEW);
+        let waiting = self.encoders.iter().filter(|(_, slot)| slot.is_none());
+        let begin = waiting.map(|(encoding, _)| match self.failed.get(encoding) {
+            Some(failed) => failed.until.max(soon),
+            None => soon,
+        });
+        begin.min()
     }
 
-    fn may_open(&self, encoding: Encoding, at: MediaTime) -> bool {
-        let failed = self.failed.get(&encoding);
-        failed.is_none_or(|failed| at >= failed.until)
+    /// Encodes the last frame again for a requested codec that has none yet, when that is due at `time`.
+    pub(super) fn begin_with_last(&mut self, time: MediaTime, output: &mut RenderOutput) {
+        if let Some(at) = self.begins_at().filter(|at| *at <= time) {
+            self.repeat(at, output);
+        }
     }
 
     /// An encoder that is requested could not be opened; it is tried again.
@@ -273,14 +281,12 @@ impl Renderer {
     /// When the last frame is to be repeated unless a newer one comes; `None` without a frame or an encoder.
     pub(super) fn repeat_at(&self) -> Option<MediaTime> {
         let (_, shown_at) = self.last_frame.as_ref().filter(|_| self.is_encoding())?;
-        let after = if self.awaits_picture(shown_at.plus_micros(REPEAT_NEW)) {
-            REPEAT_NEW
-        } else if self.params.irregular {
-            REPEAT_IRREGULAR
-        } else {
-            REPEAT
+        let after = match self.params.irregular {
+            true => REPEAT_IRREGULAR,
+            false => REPEAT,
         };
-        Some(shown_at.plus_micros(after))
+        let at = shown_at.plus_micros(after);
+        Some(self.begins_at().map_or(at, |begins| begins.min(at)))
     }
 
     /// Repeats the last frame at `time`.

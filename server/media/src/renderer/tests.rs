@@ -52,7 +52,11 @@ fn an_encoder_that_cannot_be_opened_is_tried_again_after_growing_pauses() {
         }
         failing.push(renderer.is_failing());
         let soon = time.plus_micros(500_000);
-        assert!(!renderer.awaits_picture(soon), "nothing is repeated for it");
+        let begins = renderer.begins_at();
+        assert!(
+            begins.is_none_or(|at| at > soon),
+            "nothing is repeated for it"
+        );
         assert!(time.0 < 60_000_000, "{first:?}");
     }
     // At 0, 1 and 3 s; the other one goes on meanwhile.
@@ -63,4 +67,32 @@ fn an_encoder_that_cannot_be_opened_is_tried_again_after_growing_pauses() {
     FAILING.set(1);
     renderer.set_encodings(&BTreeSet::new());
     assert!(!renderer.is_failing());
+}
+
+#[test]
+fn while_a_publisher_pauses_an_encoder_is_tried_again_with_one_picture_and_the_others_get_no_more()
+{
+    FAILING.set(3);
+    let mut source = TestSource::new().unwrap();
+    let mut renderer = Renderer::new(test_source::render_params());
+    renderer.open = open;
+    renderer.set_encodings(&BTreeSet::from([Codec::H264, Codec::Vp8].map(Encoding::of)));
+    let mut output = RenderOutput::default();
+    let (frame, begin) = loop {
+        if let Generated::Video(frame, time) = source.next().unwrap() {
+            break (frame, time);
+        }
+    };
+    renderer.render(frame, begin, &mut output);
+    for live in (0..30_000_000).step_by(4_000) {
+        renderer.begin_with_last(begin.plus_micros(live), &mut output);
+    }
+    let times = |codec| -> Vec<i64> {
+        let units = output.units.iter();
+        let units = units.filter(|(encoding, _)| encoding.codec == codec);
+        let times = units.map(|(_, unit)| unit.time.micros_since(begin) / 1_000);
+        times.collect()
+    };
+    assert_eq!(times(Codec::H264), [0, 1_000, 3_000, 7_000]);
+    assert_eq!(times(Codec::Vp8), [7_000]);
 }
