@@ -241,7 +241,7 @@ impl Stream {
         }
     }
 
-    /// Whether its publisher sends. To be called several times a second.
+    /// Notes whether its publisher sends, and what is due meanwhile. To be called several times a second.
     pub(super) fn follow_publisher(self: &Arc<Self>, now: Instant) {
         let Some(state) = self.published_state() else {
             return;
@@ -249,6 +249,7 @@ impl Stream {
         let mut status = lock(&self.status);
         if let Some(source) = &mut status.source {
             state.follow(source.log.activity(now));
+            source.log.expire(now);
             source.retry_encoders(self, now);
         }
     }

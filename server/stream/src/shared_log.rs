@@ -103,6 +103,11 @@ impl SharedLog {
         self.lock().set_used(used, Instant::now());
     }
 
+    /// Forgets tracks that are not in use any more (see [`Log::expire`]).
+    pub(super) fn expire(&self, now: Instant) {
+        self.lock().expire(now);
+    }
+
     /// The source offers these tracks, some of them again.
     pub(super) fn restore(&self, tracks: impl IntoIterator<Item = TrackId>) {
         let mut log = self.lock();

@@ -1,5 +1,6 @@
 //! The log of one stream, in memory.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Instant, SystemTime};
 
@@ -102,18 +103,24 @@ impl Log {
             track.note_appended(now);
             track.trim(live, horizon, &self.retention);
         }
-        for track in self.tracks.values_mut() {
-            track.expire(now, self.retention.unused);
-        }
+        self.expire(now);
         self.trim_to_total(live);
         Some(Wait { track, chunk })
     }
 
+    /// Forgets tracks that are not in use any more: also to be called now and then, while nothing is appended.
+    pub fn expire(&mut self, now: Instant) {
+        for track in self.tracks.values_mut() {
+            track.expire(now, self.retention.unused);
+        }
+    }
+
     fn trim_to_total(&mut self, live: Place) {
         while self.bytes() > self.retention.total {
-            let filled = self.tracks.values_mut().filter(|track| track.bytes() > 0);
-            let largest = filled.max_by_key(|track| (track.is_unused(), track.bytes()));
-            if !largest.is_some_and(|track| track.shrink(live)) {
+            let mut tracks: Vec<_> = self.tracks.values_mut().collect();
+            tracks.sort_by_key(|track| Reverse((track.is_unused(), track.bytes())));
+            // The largest may be one GOP that is being written.
+            if !tracks.into_iter().any(|track| track.shrink(live)) {
                 return;
             }
         }

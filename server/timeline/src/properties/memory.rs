@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use media::access_unit::AccessUnit;
+use media::packetize::packetize;
 use media::time::MediaTime;
 use media::track::TrackId;
+use shared::api::Codec;
 
 use super::{AUDIO, VIDEO, mark, unit, video_only};
 use crate::index::{Bias, Found, Index, Pace};
@@ -75,6 +78,43 @@ fn a_track_that_is_not_in_use_goes_some_seconds_after_its_last_unit() {
     publisher.uses(&[VIDEO, AUDIO], 15_000);
     publisher.send(&[VIDEO, AUDIO], 15_000..40_000);
     assert_eq!(publisher.log.units(VIDEO), 25 * 25);
+}
+
+#[test]
+fn a_track_that_is_not_in_use_goes_also_when_nothing_is_sent_any_more() {
+    let mut publisher = Publisher::new(Retention::default());
+    publisher.send(&[VIDEO, AUDIO], 0..4_000);
+    publisher.uses(&[AUDIO], 4_000);
+    for (millis, units) in [(13_900, 100), (14_000, 0)] {
+        publisher.log.expire(publisher.at(millis));
+        assert_eq!(publisher.log.units(VIDEO), units, "{millis}");
+        assert_eq!(publisher.log.units(AUDIO), 100, "what viewers join at");
+    }
+}
+
+#[test]
+fn when_the_largest_track_has_nothing_to_give_the_others_do() {
+    let mut publisher = Publisher::new(Retention {
+        total: 500,
+        ..Retention::default()
+    });
+    let (large, at) = (TrackId(9), publisher.at(10));
+    let mut picture = unit(0, true, 0);
+    picture.payloads = packetize(&AccessUnit {
+        codec: Codec::Opus,
+        dts: MediaTime::ZERO,
+        time: MediaTime::ZERO,
+        keyframe: true,
+        data: vec![0; 450].into(),
+    })
+    .expect("a picture");
+    publisher.log.append(large, picture, at);
+    publisher.send(&[VIDEO, AUDIO], 0..4_000);
+    publisher.send(&[VIDEO, AUDIO], 4_000..8_000);
+    assert_eq!(publisher.log.units(large), 1, "viewers join at it");
+    // The keyframe that viewers join at, and the newest.
+    let bytes = publisher.log.bytes();
+    assert!(bytes <= 450 + 4 * CHUNK, "{bytes}");
 }
 
 #[test]
