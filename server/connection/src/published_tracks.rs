@@ -291,20 +291,23 @@ impl PublishedTracks {
         self.has_changed = false;
         let ranked = self.ranked();
         let main = ranked.iter().find(|track| track.is_video());
-        let is_encoded = |main: &&&PublishedTrack| {
-            main.not_encoded.is_none() && self.encoded.contains(&main.offered.codec)
-        };
-        let encoded = main.filter(is_encoded);
-        let encoded = encoded.map(|main| renditions(&main.offered, main.reasons.is_empty()));
+        let m_line = |track: &PublishedTrack| self.lines[track.line].m_line;
+        // Of the picture: the best layer that fits the decoder.
+        let source = ranked.iter().find(|track| {
+            main.is_some_and(|main| m_line(main) == m_line(track))
+                && track.not_encoded.is_none()
+                && self.encoded.contains(&track.offered.codec)
+        });
+        let encoded = source.map(|source| renditions(&source.offered, source.reasons.is_empty()));
         let encoded = encoded.unwrap_or_default();
         let mut kinds = ranked.iter();
         let inset = kinds.find(|track| track.offered.inset);
         let mut offering = Offering {
             inset: inset.map(|inset| inset.described(&[])),
             video: main.map(|main| main.described(&encoded)),
-            encoded_from: main
+            encoded_from: source
                 .filter(|_| !encoded.is_empty())
-                .map(|main| (main.offered.id, main.offered.codec)),
+                .map(|source| (source.offered.id, source.offered.codec)),
             ..Offering::default()
         };
         let main = main.map(|main| main.offered.id);

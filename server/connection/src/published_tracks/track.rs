@@ -34,7 +34,7 @@ impl PublishedTrack {
         self.offered.kind() == TrackKind::Video
     }
 
-    /// `encoded`: what is encoded of it.
+    /// `encoded`: what is encoded of it, or of a smaller layer.
     pub(super) fn described(&self, encoded: &[OfferedTrack]) -> VideoTrack {
         let (width, height) = self.offered.size.unwrap_or_default();
         let best = encoded.first().filter(|_| !self.reasons.is_empty());
@@ -58,7 +58,8 @@ impl PublishedTrack {
             },
             not_encoded: match self.offered.inset {
                 true => Some(NotEncoded::Inset),
-                false => self.not_encoded,
+                // Unless a smaller layer is.
+                false => self.not_encoded.filter(|_| encoded.is_empty()),
             },
         }
     }

@@ -237,3 +237,53 @@ fn an_inset_that_browsers_do_not_show_is_described_and_not_offered() {
     }
     assert_eq!(publisher.tracks.unplayable(), None);
 }
+
+#[test]
+fn of_layers_the_largest_that_fits_the_decoder_is_encoded_and_larger_ones_are_sent_as_they_are() {
+    let layers = ["f", "h", "q"].map(|rid| line(0, Some(rid)));
+    let mut publisher = Publisher {
+        tracks: PublishedTracks::new(&layers, ENCODED.to_vec()),
+        ..Publisher::new(1)
+    };
+    let format = |width, height, reorders| {
+        Some(SpsInfo {
+            width,
+            height,
+            ..sps(100, 8, Some(reorders))
+        })
+    };
+    let mut send = |ms, line, format| {
+        publisher.video = line;
+        let published = publisher.picture_of(ms, P_SLICE, format);
+        published.expect("it is published")
+    };
+    let [large, middle] = [(0, 7_680, 4_320), (1, 3_840, 2_160)]
+        .map(|(line, width, height)| send(0, line, format(width, height, false)).track);
+    let all = send(0, 2, format(1_920, 1_080, false));
+    let sources = |published: &Published| {
+        let offering = published.offering.as_ref().expect("an offering");
+        let video = offering.video.as_ref().expect("it has video");
+        assert_eq!(
+            (video.width, video.delivery.clone()),
+            (7_680, Delivery::Passthrough)
+        );
+        let first = offering.tracks.first().map(|track| track.id);
+        assert_eq!(first, Some(large));
+        (
+            offering.encoded_from.map(|(track, _)| track),
+            video.not_encoded,
+        )
+    };
+    assert_eq!(sources(&all), (Some(middle), None));
+    let passed = (Codec::H264, false);
+    assert_eq!(offered(&all), [passed, passed, passed, (Codec::Vp8, true)]);
+    // One with B-frames is not sent as it is.
+    let hidden = send(40, 1, format(3_840, 2_160, true));
+    assert_eq!(sources(&hidden), (Some(hidden.track), None));
+    let encoded = [Codec::H264, Codec::Vp8].map(|codec| (codec, true));
+    assert_eq!(offered(&hidden), [[passed, passed], encoded].concat());
+    // No layer fits.
+    send(80, 1, format(7_680, 4_000, false));
+    let none = send(80, 2, format(7_680, 3_900, false));
+    assert_eq!(sources(&none), (None, Some(NotEncoded::TooLarge)));
+}
