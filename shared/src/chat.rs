@@ -12,7 +12,8 @@
 //!
 //! **Files** are offered by messages: [`Body::File`]. A receiver requests a file with `want` and the offset to start from, a few files at a time
 //! ([`crate::file_queue`]). The author sends them on the channel `files`, one after another, in the order of asking ([`crate::want_queue`]). When the
-//! hash is right and the file is stored, the receiver sends `kept`. A file that is broken off is continued by another `want`.
+//! hash is right and the file is stored, the receiver sends `kept`. A file that is broken off is continued by another `want`. An author that does not send
+//! a file says `gone` and why: one that its client has lost is continued after `available`.
 
 use serde::{Deserialize, Serialize};
 
@@ -54,8 +55,10 @@ pub enum ChatFrame {
     Want { number: u64, offset: u64 },
     /// Cancels such a request, or refuses the file.
     Stop { number: u64 },
-    /// The sender no longer offers its file of this number.
-    Gone { number: u64 },
+    /// The sender does not send its file of this number. Clients of earlier versions give no reason.
+    Gone { number: u64, why: GoneReason },
+    /// The sender has its file of this number again, after [`GoneReason::Missing`].
+    Available { number: u64 },
     /// The sender has received the other peer's file of this number; its SHA-256 is right.
     Kept { number: u64 },
     /// Whether a peer that comes late is told the last messages ([`crate::history`]). The sender can tell `count`, the oldest with the number `oldest`.
@@ -74,6 +77,18 @@ pub enum ChatFrame {
         name: String,
         message: Message,
     },
+}
+
+/// Why a file is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoneReason {
+    /// The author no longer offers it. Also no reason, and one that is unknown.
+    Withdrawn,
+    /// The author has cancelled this transfer. The receiver may request it again.
+    Cancelled,
+    /// The author's client has lost it, and says [`ChatFrame::Available`] when it has it again.
+    Missing,
 }
 
 /// A message of the conversation.
@@ -173,6 +188,24 @@ mod tests {
         });
         assert_eq!(serde_json::to_string(&frame).unwrap(), text);
         assert_eq!(serde_json::from_str::<ChatFrame>(text).unwrap(), frame);
+        for (text, why) in [
+            (r#"{"type":"gone","number":7}"#, GoneReason::Withdrawn),
+            (
+                r#"{"type":"gone","number":7,"why":"eaten"}"#,
+                GoneReason::Withdrawn,
+            ),
+            (
+                r#"{"type":"gone","number":7,"why":"cancelled"}"#,
+                GoneReason::Cancelled,
+            ),
+            (
+                r#"{"type":"gone","number":7,"why":"missing"}"#,
+                GoneReason::Missing,
+            ),
+        ] {
+            let gone = ChatFrame::Gone { number: 7, why };
+            assert_eq!(serde_json::from_str::<ChatFrame>(text).unwrap(), gone);
+        }
         let want = r#"{"type":"want","number":7,"offset":65536}"#;
         assert_eq!(
             serde_json::from_str::<ChatFrame>(want).unwrap(),

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::api::{Codec, Delivery, ErrorCode, Reason, StreamState, UnixTime};
-use crate::chat::{Body, ChatFrame, FileInfo, Message};
+use crate::chat::{Body, ChatFrame, FileInfo, GoneReason, Message};
 use crate::file_channel::FileFrame;
 use crate::signaling::{Candidate, LeaveReason, Peer, PeerId, ServerMessage};
 
@@ -96,6 +96,7 @@ pub(crate) struct FlatFrame {
     author: Option<PeerId>,
     name: Option<String>,
     message: Option<Message>,
+    why: Option<String>,
 }
 
 impl TryFrom<FlatFrame> for ChatFrame {
@@ -116,7 +117,15 @@ impl TryFrom<FlatFrame> for ChatFrame {
                 offset: need(flat.offset)?,
             },
             "stop" => Self::Stop { number: number? },
-            "gone" => Self::Gone { number: number? },
+            "gone" => Self::Gone {
+                number: number?,
+                why: match flat.why.as_deref() {
+                    Some("cancelled") => GoneReason::Cancelled,
+                    Some("missing") => GoneReason::Missing,
+                    _ => GoneReason::Withdrawn,
+                },
+            },
+            "available" => Self::Available { number: number? },
             "kept" => Self::Kept { number: number? },
             "history" => Self::History {
                 number: number?,

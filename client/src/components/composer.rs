@@ -3,21 +3,32 @@
 use leptos::ev::SubmitEvent;
 use leptos::html;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use shared::chat::MAX_TEXT;
 use wasm_bindgen::JsCast;
 use web_sys::{
-    ClipboardEvent, DragEvent, Element, Event, File, FileList, HtmlElement, KeyboardEvent,
+    ClipboardEvent, DataTransfer, DragEvent, Element, Event, File, FileList, HtmlElement,
+    KeyboardEvent,
 };
 
+use super::attached::attached_files;
 use super::reactive::{click_handler, no_view, reactive_text, reactive_view, room_text};
 use super::read_position::ReadPosition;
+use crate::hooks::derived::{effect, memo};
+use crate::hooks::draft::Draft;
+use crate::hooks::dropped::Dropped;
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::hooks::window::use_window;
 use crate::i18n::format::bytes;
+use crate::rtc::timer::Timer;
+use crate::state::draft::{AttachProblem, can_send, is_text};
 
 /// `keyCode` of a key that an input method handles (UI Events, legacy keyCode).
 const INPUT_METHOD_KEY: u32 = 229;
+/// Files are no longer over the page when `dragover` has not fired for this long. It fires every 350 ms at least (HTML, drag-and-drop processing model),
+/// while `dragleave` also fires at each border of an element.
+const DRAG_END_MS: f64 = 700.0;
 
 pub(crate) fn composer(
     language: Language,
@@ -26,28 +37,43 @@ pub(crate) fn composer(
 ) -> AnyView {
     let field = NodeRef::<html::Textarea>::new();
     let file_input = NodeRef::<html::Input>::new();
-    let too_long = RwSignal::new(None::<usize>);
+    let draft = room.draft;
+    // Of the text, in bytes.
+    let length = RwSignal::new(draft.text().trim().len());
+    let sendable = memo(move || can_send(length.get(), draft.attached.with(Vec::len)));
+    let fit = move |field: &HtmlElement| {
+        // The height follows the text; the style sheet limits it.
+        let style = HtmlElement::style(field);
+        let _ = style.set_property("height", "auto");
+        let _ = style.set_property("height", &format!("{}px", field.scroll_height() + 2));
+    };
+    // A text that was written before.
+    effect(move || {
+        if let Some(field) = field.get().filter(|field| !field.value().is_empty()) {
+            fit(&field);
+        }
+    });
     let written = move || {
         let Some(field) = field.get_untracked() else {
             return;
         };
         let text = field.value();
-        too_long.set(Some(text.trim().len()).filter(|length| *length > MAX_TEXT));
+        length.set(text.trim().len());
+        draft.save(&text);
         room.typing(!text.trim().is_empty());
-        // The height follows the text; the style sheet limits it.
-        let style = HtmlElement::style(&field);
-        let _ = style.set_property("height", "auto");
-        let _ = style.set_property("height", &format!("{}px", field.scroll_height() + 2));
+        fit(&field);
     };
     let send = move || {
         let Some(field) = field.get_untracked() else {
             return;
         };
         let text = field.value();
-        if text.trim().is_empty() || text.trim().len() > MAX_TEXT {
+        let attached = draft.attached.with_untracked(Vec::len);
+        if !can_send(text.trim().len(), attached) {
             return;
         }
         room.send_text(text);
+        room.offer_files(draft.take_files());
         field.set_value("");
         written();
         read_position.message_sent();
@@ -66,13 +92,17 @@ pub(crate) fn composer(
     };
     let pick = move |_: Event| {
         if let Some(file_input) = file_input.get_untracked() {
-            offer_files(room, read_position, file_input.files());
+            let files = listed(file_input.files());
+            if !files.is_empty() {
+                room.offer_files(files);
+                read_position.message_sent();
+            }
             // The same file may be chosen again.
             file_input.set_value("");
         }
     };
     let warning = reactive_view(move || {
-        match too_long.get() {
+        match Some(length.get()).filter(|length| *length > MAX_TEXT) {
         Some(length) => view! {
             <p class="bad small length-warning" role="alert">{reactive_text(move || (language.room().text_limit)(&bytes(length as u64, language.get())))}</p>
         }
@@ -87,6 +117,7 @@ pub(crate) fn composer(
     });
     view! {
         {warning}
+        {attached_files(language, draft)}
         <form class="compose" on:submit=submit>
             <input type="file" multiple hidden node_ref=file_input id="file-input" on:change=pick />
             <button type="button" class="button plain square" id="attach" aria-label=room_text(language, |text| text.attach_files) title=room_text(language, |text| text.attach_files) on:click=attach>
@@ -100,47 +131,30 @@ pub(crate) fn composer(
                 aria-label=room_text(language, |text| text.write_message)
                 placeholder=room_text(language, |text| text.write_message)
                 node_ref=field
+                prop:value=draft.text()
                 on:input=move |_| written()
                 on:keydown=key
             ></textarea>
-            <button type="submit" class="button" id="send" disabled=move || too_long.get().is_some()>{room_text(language, |text| text.send)}</button>
+            <button type="submit" class="button" id="send" disabled=move || !sendable.get()>{room_text(language, |text| text.send)}</button>
         </form>
     }
     .into_any()
 }
 
-fn offer_files(room: RoomHandle, read_position: ReadPosition, files: Option<FileList>) -> bool {
-    let files = files.map_or_else(Vec::new, |files| {
-        let all = (0..files.length()).filter_map(|at| files.get(at));
-        all.collect::<Vec<File>>()
-    });
-    if files.is_empty() {
-        return false;
-    }
-    room.offer_files(files);
-    read_position.message_sent();
-    true
+pub(super) fn listed(files: Option<FileList>) -> Vec<File> {
+    let files = files.map(|files| (0..files.length()).filter_map(|at| files.get(at)).collect());
+    files.unwrap_or_default()
 }
 
-/// Events of the whole page: files dropped or pasted, `/` to focus the message field. `dragging` is true while files are dragged over the page.
-pub(crate) fn use_page_events(
-    room: RoomHandle,
-    read_position: ReadPosition,
-    dragging: RwSignal<bool>,
-) {
+/// Events of the whole page: files dropped or pasted, which are sent with the next message, `/` to focus the message field. `dragging` is true while
+/// files are dragged over the page.
+pub(crate) fn use_page_events(room: RoomHandle, dragging: RwSignal<bool>) {
+    let drag_end = StoredValue::new_local(None::<Timer>);
     use_window(
-        &["paste", "dragover", "dragleave", "drop", "keydown"],
+        &["paste", "dragover", "drop", "keydown"],
         move |event| match event.type_().as_str() {
-            "paste" => {
-                let event: &ClipboardEvent = event.unchecked_ref();
-                if offer_files(
-                    room,
-                    read_position,
-                    event.clipboard_data().and_then(|data| data.files()),
-                ) {
-                    event.prevent_default();
-                }
-            }
+            "paste" if room.is_in() => on_paste(room.draft, event.unchecked_ref()),
+            "paste" => {}
             "keydown" => {
                 let event: &KeyboardEvent = event.unchecked_ref();
                 if event.key() == "/"
@@ -161,13 +175,49 @@ pub(crate) fn use_page_events(
                 };
                 // Otherwise the browser would navigate to the file.
                 event.prevent_default();
-                dragging.set(kind == "dragover");
-                if kind == "drop" {
-                    offer_files(room, read_position, data.files());
+                if !room.is_in() {
+                    return;
+                }
+                let over = kind == "dragover";
+                if dragging.get_untracked() != over {
+                    dragging.set(over);
+                }
+                let timer = over.then(|| Timer::after(DRAG_END_MS, move || dragging.set(false)));
+                drag_end.set_value(timer);
+                if !over {
+                    on_drop(room.draft, &data);
                 }
             }
         },
     );
+}
+
+fn on_paste(draft: Draft, event: &ClipboardEvent) {
+    let Some(data) = event.clipboard_data() else {
+        return;
+    };
+    let (text, files) = (data.get_data("text/plain"), listed(data.files()));
+    let names: Vec<String> = files.iter().map(File::name).collect();
+    if !files.is_empty() && !is_text(&text.unwrap_or_default(), &names) {
+        event.prevent_default();
+        attach(draft, files, None);
+    }
+}
+
+fn on_drop(draft: Draft, data: &DataTransfer) {
+    let dropped = Dropped::of(data);
+    if dropped.folders.is_empty() {
+        return attach(draft, dropped.files, None);
+    }
+    spawn_local(async move {
+        let (files, problem) = dropped.read().await;
+        attach(draft, files, problem);
+    });
+}
+
+fn attach(draft: Draft, files: Vec<File>, problem: Option<AttachProblem>) {
+    draft.attach(files, problem);
+    focus("message");
 }
 
 /// The target of a key event is a field.

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use shared::chat::Body;
 use shared::conversation::{Conversation, DeliveryStatus, Entry};
 
-use super::files::file;
+use super::file_card::file_card;
 use super::kept::{beginning, storage_notice};
 use super::message_text::message_text;
 use super::people::avatar;
@@ -185,7 +185,7 @@ fn message(
     };
     let body = match entry.message.body {
         Body::Text { text } => message_text(language, &text),
-        Body::File(_) => file(language, room, entry.author.clone(), number, true),
+        Body::File(_) => file_card(language, room, entry.author.clone(), number, true),
     };
     let header = (first && !own).then(|| {
         view! { {avatar(entry.author.as_str(), initials(&entry.name))} <b class="author small">{entry.name.clone()}</b> }

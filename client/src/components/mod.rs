@@ -1,5 +1,6 @@
 //! Components of the pages.
 
+pub(crate) mod attached;
 pub(crate) mod audio;
 pub(crate) mod audio_face;
 pub(crate) mod composer;
@@ -10,6 +11,7 @@ pub(crate) mod delivery;
 pub(crate) mod details;
 pub(crate) mod diagnostics;
 pub(crate) mod display_mode;
+pub(crate) mod file_card;
 pub(crate) mod files;
 pub(crate) mod filters;
 pub(crate) mod histogram;
@@ -39,3 +41,4 @@ pub(crate) mod statistics;
 pub(crate) mod stream_chooser;
 pub(crate) mod stream_select;
 pub(crate) mod switch;
+pub(crate) mod transfer_row;

@@ -1,19 +1,24 @@
 //! Files of a room: those that this side offers, and transfers. [`crate::state::transfers`] has the rules, [`crate::rtc`] moves the bytes.
 
 mod downloads;
+mod offers;
 mod uploads;
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use leptos::task::spawn_local;
-use shared::chat::ChatFrame;
+use shared::chat::{ChatFrame, GoneReason};
 use shared::file_queue::FileQueue;
 use shared::signaling::PeerId;
 use shared::transfer::Speed;
 use shared::want_queue::WantQueue;
 use web_sys::{Blob, File, Url};
 
+pub(crate) use offers::OwnOffer;
+pub(crate) use uploads::describe;
+
+use self::offers::StoredOffers;
 use super::room::RoomHandle;
 use super::room_client::RoomClient;
 use super::transfer_board::TransferBoard;
@@ -35,6 +40,7 @@ pub(crate) struct Files {
     transfers: TransferBoard,
     /// The files that this side offers, by the numbers of their messages.
     own: RefCell<Vec<(u64, File)>>,
+    offers: StoredOffers,
     /// What is asked for, in order.
     queue: RefCell<FileQueue>,
     downloads: RefCell<Vec<ActiveDownload>>,
@@ -61,7 +67,14 @@ struct ActiveDownload {
 }
 
 impl Files {
-    pub(crate) fn new(room: RoomHandle, client: Weak<RoomClient>) -> Rc<Self> {
+    /// `server`: its address. `name`: of the room.
+    pub(crate) fn new(
+        room: RoomHandle,
+        client: Weak<RoomClient>,
+        server: &str,
+        name: &str,
+    ) -> Rc<Self> {
+        let offers = StoredOffers::open(server, name);
         spawn_local(async {
             // Without a file system there are no stale folders.
             let _ = folder::remove_stale().await;
@@ -72,6 +85,7 @@ impl Files {
             me: me.clone(),
             transfers: TransferBoard::default(),
             own: RefCell::default(),
+            offers,
             queue: RefCell::default(),
             downloads: RefCell::default(),
             arrived: RefCell::default(),
@@ -108,7 +122,8 @@ impl Files {
             self.ask();
         } else {
             self.drop_upload(&key);
-            client.send(peer, &ChatFrame::Gone { number });
+            let why = GoneReason::Cancelled;
+            client.send(peer, &ChatFrame::Gone { number, why });
         }
     }
 
@@ -125,6 +140,12 @@ impl Files {
             }
         }
         self.transfers.pause(peer);
+    }
+
+    /// A peer left the room.
+    pub(crate) fn on_left(&self, peer: &PeerId) {
+        self.queue.borrow_mut().on_left(peer);
+        self.transfers.leave(peer);
     }
 
     /// All connections closed.

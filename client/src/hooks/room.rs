@@ -3,12 +3,14 @@
 use std::rc::Rc;
 
 use super::derived::effect;
+use super::draft::Draft;
 use leptos::prelude::*;
 use shared::conversation::Conversation;
 use shared::signaling::{ErrorCode, Peer, PeerId};
 use wasm_bindgen::JsCast;
 use web_sys::PageTransitionEvent;
 
+use super::files::OwnOffer;
 use super::room_client::RoomClient;
 use super::room_identity::RoomIdentity;
 use super::room_storage::RoomStorage;
@@ -46,6 +48,8 @@ pub(crate) struct RoomHandle {
     pub(crate) wanted_name: RwSignal<Option<String>>,
     /// A new name that the server has refused, and why; the room goes on under the old one.
     pub(crate) refused_name: RwSignal<Option<(ErrorCode, String)>>,
+    /// What is being written.
+    pub(crate) draft: Draft,
     client: StoredValue<Option<RoomResources>, LocalStorage>,
 }
 
@@ -71,6 +75,7 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
         me: RwSignal::new(None),
         wanted_name: RwSignal::new(None),
         refused_name: RwSignal::new(None),
+        draft: Draft::open(&server.base, &name),
         client: StoredValue::new_local(None),
     };
     let client = RoomClient::new(server, name, identity, storage, room);
@@ -172,10 +177,9 @@ impl RoomHandle {
 
     /// Nothing, for a person who is not in the room: the conversation that is continued later does not have it.
     pub(crate) fn offer_files(self, files: Vec<web_sys::File>) {
-        if !self.join_state.with_untracked(JoinState::is_in) {
-            return;
+        if self.is_in() {
+            self.with(|client| client.offer_files(files));
         }
-        self.with(|client| client.offer_files(files));
     }
 
     /// Starts, continues or retries a download.
@@ -186,6 +190,27 @@ impl RoomHandle {
     /// Cancels a transfer, in either direction.
     pub(crate) fn stop(self, author: PeerId, number: u64, peer: PeerId) {
         self.with(|client| client.files().stop(&author, number, &peer));
+    }
+
+    /// Takes back the offer of this message.
+    pub(crate) fn withdraw(self, number: u64) {
+        if self.is_in() {
+            self.with(|client| client.files().withdraw(number));
+        }
+    }
+
+    /// Takes files again that were offered before a reload.
+    pub(crate) fn attach_again(self, files: Vec<web_sys::File>) {
+        if self.is_in() {
+            self.with(|client| client.files().attach_again(files));
+        }
+    }
+
+    /// Whether this page has the file that this side has offered.
+    pub(crate) fn own_offer(self, number: u64) -> OwnOffer {
+        let mut offer = OwnOffer::Missing;
+        self.with(|client| offer = client.files().own_offer(number));
+        offer
     }
 
     /// The transfers of a file.
@@ -207,6 +232,11 @@ impl RoomHandle {
         if unread > 0 {
             self.conversation.update(Conversation::mark_read);
         }
+    }
+
+    /// The room is this tab's.
+    pub(crate) fn is_in(self) -> bool {
+        self.join_state.with_untracked(JoinState::is_in)
     }
 
     fn with(self, act: impl FnOnce(&Rc<RoomClient>)) {

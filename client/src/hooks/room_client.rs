@@ -71,6 +71,7 @@ impl RoomClient {
         room: RoomHandle,
     ) -> Rc<Self> {
         let client = Rc::new_cyclic(|me| Self {
+            files: Files::new(room, me.clone(), &server.base, &name),
             settings: use_settings(),
             server,
             name,
@@ -88,7 +89,6 @@ impl RoomClient {
             typing: Cell::default(),
             typing_peers: RefCell::default(),
             history: RefCell::default(),
-            files: Files::new(room, me.clone()),
             saving: RefCell::default(),
             shown_at: Cell::default(),
             showing: RefCell::default(),

@@ -72,24 +72,40 @@ impl TransferBoard {
 
     /// Pauses the transfers with a peer.
     pub(crate) fn pause(&self, peer: &PeerId) {
-        let mut paused = Vec::new();
+        self.change_all(peer, transfers::pause);
+    }
+
+    /// Ends the transfers with a peer that left.
+    pub(crate) fn leave(&self, peer: &PeerId) {
+        self.change_all(peer, transfers::leave);
+    }
+
+    fn change_all(&self, peer: &PeerId, change: fn(&mut [Transfer], &PeerId) -> bool) {
+        let mut changed = Vec::new();
         for file in &mut *self.files.borrow_mut() {
-            if transfers::pause(&mut file.transfers, peer) {
-                paused.push(file.changed.clone());
+            if change(&mut file.transfers, peer) {
+                changed.push(file.changed.clone());
             }
         }
-        for trigger in paused {
+        for trigger in changed {
             trigger.notify();
         }
     }
 
+    /// The numbers of an author's files that are requested again when the author is back.
+    pub(crate) fn resumable(&self, author: &PeerId) -> Vec<u64> {
+        self.numbers(author, transfers::resumable)
+    }
+
     /// The numbers of an author's files that are complete.
     pub(crate) fn complete(&self, author: &PeerId) -> Vec<u64> {
+        self.numbers(author, transfers::complete)
+    }
+
+    fn numbers(&self, author: &PeerId, of: fn(&[Transfer], &PeerId) -> Vec<u64>) -> Vec<u64> {
         let files = self.files.borrow();
-        let complete = files
-            .iter()
-            .map(|file| transfers::complete(&file.transfers, author));
-        complete.flatten().collect()
+        let numbers = files.iter().map(|file| of(&file.transfers, author));
+        numbers.flatten().collect()
     }
 
     /// Bytes flow.

@@ -46,7 +46,7 @@ pub(crate) fn room_page(server: Server, name: String) -> AnyView {
     let attended = use_attended();
     let read_position = ReadPosition::new(room, attended);
     let dragging = RwSignal::new(false);
-    use_page_events(room, read_position, dragging);
+    use_page_events(room, dragging);
     reactive_view(move || match is_unnamed.get() {
         true => join_view(language, room, &name),
         false => room_view(language, server, room, &name, read_position, dragging),

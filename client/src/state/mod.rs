@@ -29,6 +29,8 @@
 //! | [`room`] | what a room shows, as types |
 //! | [`join`] | when the signaling socket of a room is opened, closed and retried |
 //! | [`people`] | the people in a room, and which peers to connect to |
+//! | [`offers`] | files that this side has offered, over a reload |
+//! | [`draft`] | what is attached to a message before it is sent |
 //! | [`transfers`] | file transfers: their stages, and which files are requested without asking |
 //! | [`kept`] | what a browser keeps of its rooms, and which make room for others |
 //! | [`filter`] | filters and histogram of the canvas page |
@@ -47,6 +49,7 @@ pub mod capture;
 pub mod claims;
 pub mod connection_test;
 pub mod decimal;
+pub mod draft;
 pub mod event_stream;
 pub mod filter;
 pub mod frame_skips;
@@ -57,6 +60,7 @@ pub mod kept;
 pub mod level;
 pub mod links;
 pub mod meter;
+pub mod offers;
 pub mod people;
 pub mod picture;
 pub mod publish;

@@ -143,8 +143,14 @@ pub enum TransferStage {
     Complete {
         url: Option<String>,
     },
-    /// Stopped by one side.
+    /// Stopped by this side, or by the receiver.
     Stopped,
+    /// An incoming file, stopped by its sender.
+    Cancelled,
+    /// The sender's client has lost the file. The transfer continues when it is attached again.
+    Missing,
+    /// The other side left the room. The transfer continues when it comes back.
+    Left,
     /// The sender no longer offers it.
     Withdrawn,
     /// Checksum mismatch; the next download starts at byte 0.

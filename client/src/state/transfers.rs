@@ -104,6 +104,32 @@ pub fn pause(transfers: &mut [Transfer], peer: &PeerId) -> bool {
     changed
 }
 
+/// Ends the transfers with a peer that left the room. True when something changed.
+pub fn leave(transfers: &mut [Transfer], peer: &PeerId) -> bool {
+    let mut changed = false;
+    for transfer in transfers.iter_mut().filter(|t| t.peer == *peer) {
+        if matches!(
+            transfer.stage,
+            TransferStage::Requested | TransferStage::Running | TransferStage::Paused
+        ) {
+            transfer.stage = TransferStage::Left;
+            transfer.speed = 0;
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// The numbers of an author's files that are requested again when the author is back.
+pub fn resumable(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
+    transfers
+        .iter()
+        .filter(|t| t.direction == Direction::Incoming && t.author == *author)
+        .filter(|t| matches!(t.stage, TransferStage::Left | TransferStage::Missing))
+        .map(|t| t.number)
+        .collect()
+}
+
 /// The numbers of an author's files that are complete.
 pub fn complete(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
     transfers
@@ -149,6 +175,20 @@ mod tests {
         assert!(!pause(&mut transfers, &id(2)));
         assert!(pause(&mut transfers, &id(1)));
         assert_eq!(stage(&transfers, &key), Some(&TransferStage::Paused));
+    }
+
+    #[test]
+    fn a_transfer_to_somebody_who_left_ends_and_is_asked_for_again() {
+        let (mut transfers, key) = one(TransferStage::Running);
+        pause(&mut transfers, &id(1));
+        assert!(resumable(&transfers, &id(1)).is_empty());
+        assert!(!leave(&mut transfers, &id(2)));
+        assert!(leave(&mut transfers, &id(1)));
+        assert_eq!(stage(&transfers, &key), Some(&TransferStage::Left));
+        assert_eq!(resumable(&transfers, &id(1)), [7]);
+        assert!(set_stage(&mut transfers, &key, TransferStage::Stopped));
+        assert!(resumable(&transfers, &id(1)).is_empty(), "not by itself");
+        assert!(!leave(&mut transfers, &id(1)));
     }
 
     #[test]

@@ -163,6 +163,7 @@ fn receive(us: &mut Conversation, from: &PeerId, frame: ChatFrame) {
         | ChatFrame::Want { .. }
         | ChatFrame::Stop { .. }
         | ChatFrame::Gone { .. }
+        | ChatFrame::Available { .. }
         | ChatFrame::Kept { .. }
         | ChatFrame::History { .. }
         | ChatFrame::Past => {}

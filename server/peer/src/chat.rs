@@ -55,7 +55,11 @@ impl PeerApp {
                 self.uploads.on_want(id, &name, Want { number, offset })
             }
             ChatFrame::Stop { number } => self.uploads.on_stop(id, number),
-            ChatFrame::Gone { number } => self.downloads.on_gone(id, number),
+            ChatFrame::Gone { number, why } => self.downloads.on_gone(id, number, why),
+            ChatFrame::Available { number } => {
+                self.downloads.on_available(id, number, now);
+                Vec::new()
+            }
             ChatFrame::Kept { number } => self.uploads.on_kept(id, &name, number),
             // It tells nothing and asks for nothing: its input and output are of the present.
             ChatFrame::History { .. } | ChatFrame::Past | ChatFrame::Told { .. } => Vec::new(),

@@ -1,6 +1,7 @@
 //! Files that other peers offer, and the downloads of them.
 
 mod download;
+mod gone;
 mod outcome;
 
 use std::collections::BTreeMap;
@@ -215,16 +216,10 @@ impl Downloads {
         self.give_up(&key, "has a client of an earlier version")
     }
 
-    /// The author withdrew the file.
-    pub(crate) fn on_gone(&mut self, peer: &PeerId, number: u64) -> Vec<Effect> {
-        let why = "Withdrawn by the sender.".to_owned();
-        self.end(&(peer.clone(), number), FileStep::Failed, Some(why))
-    }
-
     /// The channels to `peer` are open.
     pub(crate) fn on_link_open(&mut self, peer: &PeerId, now: Instant) -> Vec<Effect> {
-        let now = self.ms(now);
-        self.queue.on_open(peer, now);
+        self.queue.on_open(peer, self.ms(now));
+        self.ask_for_missing(peer, now);
         // `kept` may have been lost with the last link.
         let range = (peer.clone(), 0)..=(peer.clone(), u64::MAX);
         let received = self

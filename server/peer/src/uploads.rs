@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use shared::chat::{ChatFrame, FileInfo};
+use shared::chat::{ChatFrame, FileInfo, GoneReason};
 use shared::file_name::{MAX_FILE_NAME, shortened};
 use shared::signaling::PeerId;
 use shared::want_queue::{Want, WantOutcome, WantQueue};
@@ -100,6 +100,11 @@ fn mime(name: &str) -> &'static str {
     }
 }
 
+fn withdrawn(peer: &PeerId, number: u64) -> Effect {
+    let why = GoneReason::Withdrawn;
+    Effect::Send(peer.clone(), ChatFrame::Gone { number, why })
+}
+
 impl Uploads {
     pub(crate) fn new(event_sender: mpsc::Sender<TransferEvent>) -> Self {
         Self {
@@ -149,7 +154,7 @@ impl Uploads {
         let Some(offered) =
             offered.filter(|offered| !offered.withdrawn && offset <= offered.source.size)
         else {
-            return vec![Effect::Send(peer.clone(), ChatFrame::Gone { number })];
+            return vec![withdrawn(peer, number)];
         };
         let queue = self.wanted.entry(peer.clone()).or_default();
         if queue.on_want(want) == WantOutcome::Full {
@@ -281,7 +286,7 @@ impl Uploads {
         for key in keys.into_iter().filter(|key| numbers.contains(&key.1)) {
             effects.extend(self.file_event(&key, FileStep::Cancelled, None));
             effects.extend(self.drop_upload(&key));
-            effects.push(Effect::Send(key.0, ChatFrame::Gone { number: key.1 }));
+            effects.push(withdrawn(&key.0, key.1));
         }
         effects
     }
@@ -338,7 +343,7 @@ impl Uploads {
                 if let Some(offered) = self.offered.get_mut(&number) {
                     offered.withdrawn = true;
                 }
-                failed.push(Effect::Send(key.0.clone(), ChatFrame::Gone { number }));
+                failed.push(withdrawn(&key.0, number));
                 failed
             }
         };

@@ -339,6 +339,18 @@ impl TestBrowser {
             .await;
     }
 
+    /// Drags files and folders of the disk over the middle of the page and drops them. Chromium only.
+    pub async fn drop_paths(&self, paths: &[&str]) {
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            let data = json!({ "items": [], "files": paths, "dragOperationsMask": 1 });
+            let params = json!({ "type": kind, "x": 300, "y": 300, "data": data });
+            let body = json!({ "cmd": "Input.dispatchDragEvent", "params": params });
+            self.session
+                .command("POST", "/goog/cdp/execute", body)
+                .await;
+        }
+    }
+
     /// Emulates screen and colour scheme, and the language from the next reload on. Chromium only.
     pub async fn set_appearance(&self, appearance: Appearance) {
         let agent = self.run("return navigator.userAgent").await;

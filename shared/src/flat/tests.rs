@@ -88,7 +88,19 @@ fn serialized_values_are_read_back() {
             offset: 2,
         },
         ChatFrame::Stop { number: 1 },
-        ChatFrame::Gone { number: 1 },
+        ChatFrame::Gone {
+            number: 1,
+            why: GoneReason::Withdrawn,
+        },
+        ChatFrame::Gone {
+            number: 1,
+            why: GoneReason::Cancelled,
+        },
+        ChatFrame::Gone {
+            number: 1,
+            why: GoneReason::Missing,
+        },
+        ChatFrame::Available { number: 1 },
         ChatFrame::Kept { number: 1 },
     ]);
     survives([

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use leptos::prelude::*;
-use shared::chat::{Body, ChatFrame, FileInfo};
+use shared::chat::{Body, ChatFrame, FileInfo, GoneReason};
 use shared::file_queue::Retry;
 use shared::signaling::PeerId;
 
@@ -23,13 +23,8 @@ impl Files {
     /// Starts, continues or retries a download.
     pub(crate) fn download(&self, author: &PeerId, number: u64) {
         let key = TransferKey::incoming(author, number);
-        let info = self.room.conversation.try_with_untracked(|c| {
-            match &c.entry(author, number)?.message.body {
-                Body::File(info) if c.me() != author => Some(info.clone()),
-                _ => None,
-            }
-        });
-        let (Some(info), Some(client)) = (info.flatten(), self.client.upgrade()) else {
+        let info = self.file_info(author, number);
+        let (Some(info), Some(client)) = (info, self.client.upgrade()) else {
             return;
         };
         if matches!(
@@ -67,6 +62,17 @@ impl Files {
             true
         });
         self.ask();
+    }
+
+    /// What another peer offers with this message.
+    fn file_info(&self, author: &PeerId, number: u64) -> Option<FileInfo> {
+        let info = self.room.conversation.try_with_untracked(|c| {
+            match &c.entry(author, number)?.message.body {
+                Body::File(info) if c.me() != author => Some(info.clone()),
+                _ => None,
+            }
+        });
+        info.flatten()
     }
 
     /// Requests the files that are due.
@@ -228,13 +234,45 @@ impl Files {
         }
     }
 
-    /// The author no longer offers a file.
-    pub(crate) fn on_gone(&self, author: &PeerId, number: u64) {
-        self.finish_download(
-            &TransferKey::incoming(author, number),
-            TransferStage::Withdrawn,
-        );
+    /// The author does not send a file.
+    pub(crate) fn on_gone(&self, author: &PeerId, number: u64, why: GoneReason) {
+        let key = TransferKey::incoming(author, number);
+        match why {
+            GoneReason::Withdrawn => self.on_withdrawn(&key),
+            // What has arrived stays.
+            GoneReason::Cancelled => {
+                self.suspend_download(&key);
+                self.transfers.set_stage(&key, TransferStage::Cancelled);
+            }
+            GoneReason::Missing => {
+                self.suspend_download(&key);
+                self.transfers.set_stage(&key, TransferStage::Missing);
+            }
+        }
         self.complete_in_order(author);
+        self.ask();
+    }
+
+    fn on_withdrawn(&self, key: &TransferKey) {
+        let withdrawn = TransferStage::Withdrawn;
+        let info = self.file_info(&key.author, key.number);
+        if let (None, Some(info)) = (self.transfers.stage(key), info) {
+            // Nobody has asked for it yet.
+            self.transfers.change(key, &mut |all| {
+                let incoming = Direction::Incoming;
+                transfers::begin(all, key, incoming, info.clone(), 0, withdrawn.clone());
+                true
+            });
+        }
+        self.finish_download(key, withdrawn);
+    }
+
+    /// The author has a file again that was missing.
+    pub(crate) fn on_available(&self, author: &PeerId, number: u64) {
+        let key = TransferKey::incoming(author, number);
+        if self.transfers.stage(&key) == Some(TransferStage::Missing) {
+            self.download(author, number);
+        }
     }
 
     /// A message arrived: downloads its file when it is a small image.
@@ -274,6 +312,10 @@ impl Files {
         for number in numbers {
             self.on_message(peer, number);
         }
+        for number in self.transfers.resumable(peer) {
+            self.download(peer, number);
+        }
+        self.send_withdrawn(peer);
     }
 
     /// Call about once a second: requests again what is not answered.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use leptos::prelude::*;
-use shared::chat::{Body, ChatFrame, FileInfo, MAX_MIME};
+use shared::chat::{Body, ChatFrame, FileInfo, GoneReason, MAX_MIME};
 use shared::file_channel::FileFrame;
 use shared::file_name::{MAX_FILE_NAME, shortened};
 use shared::signaling::PeerId;
@@ -26,27 +26,24 @@ impl Files {
         let Some(number) = client.post(Body::File(info.clone())) else {
             return;
         };
-        if is_auto_received(&info) {
-            // Shown to its author like a received file.
-            let me = self.room.conversation.with_untracked(|c| c.me().clone());
-            let key = TransferKey::incoming(&me, number);
-            let stage = TransferStage::Complete {
-                url: self.url(&file),
-            };
-            let size = info.size;
-            self.transfers.change(&key, &mut |all| {
-                transfers::begin(
-                    all,
-                    &key,
-                    Direction::Outgoing,
-                    info.clone(),
-                    size,
-                    stage.clone(),
-                );
-                true
-            });
-        }
+        self.show_own(number, &file, &info);
+        self.record(number, &file);
         self.own.borrow_mut().push((number, file));
+    }
+
+    /// Shows a picture to its author like a received file.
+    pub(super) fn show_own(&self, number: u64, file: &File, info: &FileInfo) {
+        if !is_auto_received(info) {
+            return;
+        }
+        let me = self.room.conversation.with_untracked(|c| c.me().clone());
+        let key = TransferKey::incoming(&me, number);
+        let url = self.url(file);
+        self.transfers.change(&key, &mut |all| {
+            let (stage, size) = (TransferStage::Complete { url: url.clone() }, info.size);
+            transfers::begin(all, &key, Direction::Outgoing, info.clone(), size, stage);
+            true
+        });
     }
 
     /// A peer requests a file of this side.
@@ -54,10 +51,7 @@ impl Files {
         let number = want.number;
         let offered = self.own_file(number);
         if offered.is_none_or(|file| want.offset > file.size() as u64) {
-            if let Some(client) = self.client.upgrade() {
-                client.send(peer, &ChatFrame::Gone { number });
-            }
-            return;
+            return self.refuse(peer, number);
         }
         let outcome = self.with_wanted(peer, |wanted| wanted.on_want(want));
         match outcome {
@@ -176,7 +170,8 @@ impl Files {
                 self.drop_upload(key);
                 self.send_broke(&key.peer, number, "The file cannot be read.");
                 if let Some(client) = self.client.upgrade() {
-                    client.send(&key.peer, &ChatFrame::Gone { number });
+                    let why = GoneReason::Missing;
+                    client.send(&key.peer, &ChatFrame::Gone { number, why });
                 }
             }
         }
@@ -198,14 +193,14 @@ impl Files {
         act(&mut wanted[at].1)
     }
 
-    fn own_file(&self, number: u64) -> Option<File> {
+    pub(super) fn own_file(&self, number: u64) -> Option<File> {
         let own = self.own.borrow();
         let file = own.iter().find(|(own, _)| *own == number);
         file.map(|(_, file)| file.clone())
     }
 
     /// The key of a file of this side that goes to a peer.
-    fn outgoing(&self, peer: &PeerId, number: u64) -> TransferKey {
+    pub(super) fn outgoing(&self, peer: &PeerId, number: u64) -> TransferKey {
         TransferKey {
             author: self.room.conversation.with_untracked(|c| c.me().clone()),
             number,
@@ -221,7 +216,7 @@ impl Files {
 }
 
 /// Describes a file, cut to the limits of [`shared::chat`].
-fn describe(file: &File) -> FileInfo {
+pub(crate) fn describe(file: &File) -> FileInfo {
     let (mut name, mut mime) = (shortened(&file.name(), MAX_FILE_NAME), file.type_());
     if name.is_empty() {
         name.push_str("file");

@@ -54,7 +54,7 @@ impl RoomClient {
         }
     }
 
-    pub(super) fn send_all(&self, frame: &ChatFrame) {
+    pub(crate) fn send_all(&self, frame: &ChatFrame) {
         let ready = self.ready.borrow().clone();
         for peer in ready {
             self.send(&peer, frame);
@@ -76,7 +76,8 @@ impl RoomClient {
                 self.files.on_want(from, Want { number, offset });
             }
             ChatFrame::Stop { number } => self.files.on_stop(from, number),
-            ChatFrame::Gone { number } => self.files.on_gone(from, number),
+            ChatFrame::Gone { number, why } => self.files.on_gone(from, number, why),
+            ChatFrame::Available { number } => self.files.on_available(from, number),
             ChatFrame::Kept { number } => self.files.on_kept(from, number),
             ChatFrame::History {
                 number,

@@ -108,6 +108,7 @@ impl RoomClient {
                 PeerAction::Remove(peer) => {
                     mesh.remove(&peer);
                     self.on_closed(&peer);
+                    self.files.on_left(&peer);
                 }
             }
         }

@@ -156,6 +156,15 @@ pub const TEXT: Room = Room {
     },
     attach_files: "Attach files",
     drop_here: "Drop files here to share them with the room",
+    files_to_send: "Files to be sent",
+    remove_file: |name| format!("Remove {name}"),
+    empty_folder: |name| format!("The folder {name} has no files to send."),
+    unreadable_folder: |name| {
+        format!("The folder {name} cannot be read completely. Attach its files with +.")
+    },
+    too_many_attached: |limit| {
+        format!("Only {limit} files are sent at once. Send these, then drop the others again.")
+    },
 
     // Files
     files: "Files",
@@ -173,7 +182,18 @@ pub const TEXT: Room = Room {
     delivered_verified: "delivered and verified",
     transfer_stopped: "stopped",
     withdrawn: "Withdrawn by the sender",
-    no_longer_available: "No longer available on this page. Attach it again",
+    other_file: |name| {
+        format!("{name} is not the file that was offered: its name, size or content differs.")
+    },
+    cancelled_by_sender: "stopped by the sender",
+    sender_lost_it: "The sender's page no longer has it. The download continues when the sender attaches it again.",
+    waits_for_file: "waits until you attach the file again",
+    sender_left: "The sender left. The download continues when they are back.",
+    receiver_left: "left before it was complete",
+    offer_withdrawn: "withdrawn",
+    attach_again: "Attach again",
+    withdraw: "Withdraw",
+    no_longer_available: "No longer available on this page.",
     checksum_mismatch: "Checksum mismatch. Download it again",
     no_answer: "The sender does not answer. Download it again",
     write_failed: "Could not be saved. Is the disk full?",

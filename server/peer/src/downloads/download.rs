@@ -17,6 +17,8 @@ pub(super) enum DownloadState {
     /// The queue has it, and a writer.
     Receiving(RunningTransfer),
     Received,
+    /// The author's client has lost it.
+    Missing,
     /// Cancelled, withdrawn or failed.
     Ended,
 }

@@ -1,0 +1,140 @@
+//! The message that is being written in a room: its text, which is kept by server and room, and its files, which are kept as long as the page.
+
+use leptos::prelude::*;
+use web_sys::{File, Url};
+
+use super::files::describe;
+use super::window::storage;
+use crate::state::draft::{AttachProblem, AttachedFile, MAX_ATTACHED};
+use crate::state::stored_name::stored_as;
+use crate::state::transfers::is_auto_received;
+
+/// A handle for components.
+#[derive(Clone, Copy)]
+pub(crate) struct Draft {
+    pub(crate) attached: RwSignal<Vec<AttachedFile>>,
+    pub(crate) problem: RwSignal<Option<AttachProblem>>,
+    content: StoredValue<DraftContent, LocalStorage>,
+}
+
+struct DraftContent {
+    /// Its name in the browser's storage.
+    name: String,
+    /// Where storage is denied.
+    text: String,
+    files: Vec<(u32, File)>,
+    last_id: u32,
+}
+
+impl Draft {
+    /// `server`: its address.
+    pub(crate) fn open(server: &str, room: &str) -> Self {
+        Self {
+            attached: RwSignal::new(Vec::new()),
+            problem: RwSignal::new(None),
+            content: StoredValue::new_local(DraftContent {
+                name: draft_name(server, room),
+                text: String::new(),
+                files: Vec::new(),
+                last_id: 0,
+            }),
+        }
+    }
+
+    /// The text that was written before, also in another tab.
+    pub(crate) fn text(self) -> String {
+        self.content.with_value(|content| match storage() {
+            Some(storage) => storage.get_item(&content.name).ok().flatten(),
+            None => Some(content.text.clone()),
+        })
+        .unwrap_or_default()
+    }
+
+    /// A full storage keeps the text before.
+    pub(crate) fn save(self, text: &str) {
+        self.content.update_value(|content| match storage() {
+            Some(storage) => {
+                let _ = match text.trim() {
+                    "" => storage.remove_item(&content.name),
+                    _ => storage.set_item(&content.name, text),
+                };
+            }
+            None => text.clone_into(&mut content.text),
+        });
+    }
+
+    /// Attaches files, as many as there is room for.
+    pub(crate) fn attach(self, files: Vec<File>, problem: Option<AttachProblem>) {
+        // The page may have been left while a folder was read.
+        let Some(before) = self.attached.try_with_untracked(Vec::len) else {
+            return;
+        };
+        let room = MAX_ATTACHED.saturating_sub(before);
+        let too_many = (files.len() > room).then_some(AttachProblem::TooMany);
+        self.problem.set(problem.or(too_many));
+        let mut attached = Vec::new();
+        self.content.update_value(|content| {
+            for file in files.into_iter().take(room) {
+                let info = describe(&file);
+                let url = is_auto_received(&info)
+                    .then(|| Url::create_object_url_with_blob(&file).ok())
+                    .flatten();
+                content.last_id += 1;
+                let id = content.last_id;
+                content.files.push((id, file));
+                attached.push(AttachedFile {
+                    id,
+                    name: info.name,
+                    size: info.size,
+                    url,
+                });
+            }
+        });
+        if !attached.is_empty() {
+            self.attached.update(|all| all.append(&mut attached));
+        }
+    }
+
+    pub(crate) fn detach(self, id: u32) {
+        self.content
+            .update_value(|content| content.files.retain(|(other, _)| *other != id));
+        self.problem.set(None);
+        self.attached.update(|all| {
+            if let Some(at) = all.iter().position(|file| file.id == id) {
+                revoke(&all.remove(at));
+            }
+        });
+    }
+
+    /// The attached files, to be sent.
+    pub(crate) fn take_files(self) -> Vec<File> {
+        self.problem.set(None);
+        self.attached.update(|all| {
+            all.iter().for_each(revoke);
+            all.clear();
+        });
+        let files = self
+            .content
+            .try_update_value(|content| std::mem::take(&mut content.files));
+        let files = files.unwrap_or_default().into_iter();
+        files.map(|(_, file)| file).collect()
+    }
+}
+
+fn revoke(file: &AttachedFile) {
+    if let Some(url) = &file.url {
+        // Fails only for an invalid URL.
+        let _ = Url::revoke_object_url(url);
+    }
+}
+
+fn draft_name(server: &str, room: &str) -> String {
+    stored_as("draft", server, room)
+}
+
+/// The room is forgotten, and what was written in it.
+pub(super) fn forget_draft(server: &str, room: &str) {
+    if let Some(storage) = storage() {
+        let _ = storage.remove_item(&draft_name(server, room));
+    }
+}
