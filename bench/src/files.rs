@@ -162,9 +162,11 @@ async fn run(session: &Session, script: &str) -> Value {
     chromium::run(session, &format!("{wait} {script}")).await
 }
 
+/// Large files are kept by the browser, without a dialog that asks where to save them.
 fn join(name: &str) -> String {
     format!(
-        "const field = await until(() => document.querySelector('#name'));
+        "window.showSaveFilePicker = undefined;
+         const field = await until(() => document.querySelector('#name'));
          field.value = '{name}'; field.dispatchEvent(new Event('input', {{ bubbles: true }}));
          document.querySelector('#join').click();
          await until(() => document.querySelector('main.room[data-link=joined]'));"
@@ -177,7 +179,7 @@ fn offer(name: &str, bytes: u64) -> String {
          const words = new Uint32Array({bytes} / 4); let seed = 2463534242;
          for (let at = 0; at < words.length; at++) {{ seed ^= seed << 13; seed ^= seed >>> 17; seed ^= seed << 5; words[at] = seed; }}
          const list = new DataTransfer(); list.items.add(new File([words], '{name}'));
-         const field = document.querySelector('#attached'); field.files = list.files;
+         const field = document.querySelector('#file-input'); field.files = list.files;
          field.dispatchEvent(new Event('change', {{ bubbles: true }}));"
     )
 }
@@ -187,7 +189,7 @@ fn receive(name: &str) -> String {
     format!(
         "const get = await until(() => document.querySelector('{card} .get'));
          const began = performance.now(); get.click();
-         await until(() => document.querySelector('{card}[data-stage=kept]'));
+         await until(() => document.querySelector('{card}[data-stage=complete]'));
          return performance.now() - began;"
     )
 }

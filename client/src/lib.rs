@@ -44,7 +44,9 @@
 //! | `.message-log`, `.chat-message`, `.chat-message.own[data-ticks]`, `.bubble`, `.show-all`, `.note`, `.beginning`, `.divider.unread`, `#new-messages`, `.typing` | the conversation; `waiting`, `some`, `all` |
 //! | `#storage-full`, `#kept-partly`, `#not-kept` | messages of this room are not kept, or only the newest |
 //! | `#message`, `#send`, `#attach`, `#file-input`, `.length-warning`, `.drop-target` | the field for messages; `#file-input` accepts files |
-//! | `.file[data-name][data-stage]` in `.chat-message` and in `#files` | `offered`, `requested`, `running`, `paused`, `complete`, `stopped`, `corrupt`, `failed`, `withdrawn`; `.get`, `.cancel`, `.save`, `img.shared-image` |
+//! | `#attached-files > li[data-name]` | files that are sent with the message |
+//! | `.file[data-name][data-stage]` in `.chat-message` and in `#files` | `offered`, `requested`, `running`, `paused`, `complete`, `stopped`, `cancelled`, `missing`, `left`, `corrupt`, `failed`, `unanswered`, `withdrawn`; `.get`, `.cancel`, `.save`, `.withdraw`, `.attach-again` (`#again-input` accepts files), `img.shared-image` |
+//! | `#kept`, `#delete-kept` | how much was received, and the button that deletes it |
 //! | `#run-test`, `.check[data-kind][data-outcome]`, `#test-result[data-reachability]`, `#copy-report` | the connection test; `everybody`, `most`, `local-network`, `nobody` |
 //! | `#language`, `#server-state[data-state]` | in the bar; `asking`, `online`, `offline` |
 //! | `#shell`, `#shell.blocked`, `#shell.old`, `#stopped` | of index.html: before the client is mounted, and after it has stopped |

@@ -4,18 +4,20 @@ use leptos::html;
 use leptos::prelude::*;
 use shared::chat::Body;
 use shared::signaling::PeerId;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 
 use super::composer::listed;
-use super::reactive::{button, click_handler, fixed_text, no_view, reactive_view};
+use super::reactive::{button, fixed_text, no_view, reactive_view};
 use super::transfer_row::{stage_name, transfer_row};
-use crate::hooks::files::{OwnOffer, streams_to_disk};
+use crate::hooks::files::OwnOffer;
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::format::bytes;
 use crate::state::room::{Direction, Transfer, TransferStage};
 
-/// From this size in bytes, the page warns that the file is held in memory.
-const LARGE: u64 = 500_000_000;
+/// Of the field for files that are attached again.
+const AGAIN: &str = "again-input";
 
 /// One file. With `show_image`, an image is shown once it has been downloaded.
 pub(crate) fn file_card(
@@ -113,13 +115,13 @@ fn own_row(
         OwnOffer::Missing => format!("{size} · {}", text.no_longer_available),
         OwnOffer::Withdrawn => format!("{size} · {}", text.offer_withdrawn),
     };
-    let again = (offer == OwnOffer::Missing).then(|| attach_again(language, room));
+    let again = (offer == OwnOffer::Missing).then(|| attach_again(language));
     view! { <div class="row between"><span class="small quiet tabular">{status}</span> {again} {withdraw}</div> }
         .into_any()
 }
 
-/// A button that asks for the file once more.
-fn attach_again(language: Language, room: RoomHandle) -> AnyView {
+/// The field for files that are attached again. It is outside of the cards, which are drawn again while the browser asks for files.
+pub(super) fn again_field(room: RoomHandle) -> AnyView {
     let input = NodeRef::<html::Input>::new();
     let pick = move |_| {
         if let Some(input) = input.get_untracked() {
@@ -128,16 +130,19 @@ fn attach_again(language: Language, room: RoomHandle) -> AnyView {
             input.set_value("");
         }
     };
-    let ask = click_handler(move || {
-        if let Some(input) = input.get_untracked() {
-            input.click();
+    view! { <input type="file" id=AGAIN multiple hidden node_ref=input on:change=pick /> }
+        .into_any()
+}
+
+/// A button that asks for the file once more.
+fn attach_again(language: Language) -> AnyView {
+    let label = fixed_text(language.room_untracked().attach_again);
+    button("button plain attach-again", "", label, || {
+        let field = document().get_element_by_id(AGAIN);
+        if let Some(field) = field.and_then(|field| field.dyn_into::<HtmlElement>().ok()) {
+            field.click();
         }
-    });
-    view! {
-        <input type="file" class="again" multiple hidden node_ref=input on:change=pick />
-        <button type="button" class="button plain attach-again" on:click=ask>{language.room_untracked().attach_again}</button>
-    }
-    .into_any()
+    })
 }
 
 /// False for the local transfer that an image of one's own has, for its object URL.
@@ -167,7 +172,6 @@ fn offer_row(
         fixed_text(text.download),
         move || room.download(author.clone(), number),
     );
-    let memory_notice = (size > LARGE && !streams_to_disk())
-        .then(|| view! { <p class="small quiet">{text.no_disk}</p> });
-    view! { <div class="row between"><span class="small quiet tabular">{bytes(size, language.get_untracked())}</span> {download}</div> {memory_notice} }.into_any()
+    view! { <div class="row between"><span class="small quiet tabular">{bytes(size, language.get_untracked())}</span> {download}</div> }
+        .into_any()
 }

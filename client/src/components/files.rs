@@ -4,11 +4,13 @@ use leptos::prelude::*;
 use shared::chat::Body;
 use shared::signaling::PeerId;
 
-use super::file_card::file_card;
-use super::reactive::{localized_list, no_view, reactive_view, room_text};
+use super::file_card::{again_field, file_card};
+use super::reactive::{button, fixed_text, localized_list, no_view, reactive_view, room_text};
 use crate::hooks::derived::memo;
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
+use crate::i18n::format::bytes;
+use crate::state::kept_file::{KeptAmount, MAX_HELD};
 
 /// All files of a conversation, newest first.
 pub(crate) fn files(language: Language, room: RoomHandle) -> AnyView {
@@ -39,5 +41,33 @@ pub(crate) fn files(language: Language, room: RoomHandle) -> AnyView {
         }
     };
     let list = localized_list(language, move || keys.get(), show);
-    view! { {none} <ul class="column file-list" id="files">{list}</ul> }.into_any()
+    let kept = reactive_view(move || match room.received.get() {
+        KeptAmount { bytes: 0, .. } => no_view(),
+        KeptAmount {
+            bytes: amount,
+            in_memory,
+        } => {
+            let (text, lang) = (language.room(), language.get());
+            let amount = bytes(amount, lang);
+            let sentence = match in_memory {
+                true => (text.held)(&amount, &bytes(MAX_HELD, lang)),
+                false => (text.kept)(&amount),
+            };
+            let delete = move || {
+                let question = language.room_untracked().confirm_delete_kept;
+                if window().confirm_with_message(question).unwrap_or(false) {
+                    room.delete_received();
+                }
+            };
+            view! {
+                <p class="small quiet row between" id="kept">
+                    <span>{sentence}</span>
+                    {button("link", "delete-kept", fixed_text(text.delete), delete)}
+                </p>
+            }
+            .into_any()
+        }
+    });
+    view! { {again_field(room)} {none} {kept} <ul class="column file-list" id="files">{list}</ul> }
+        .into_any()
 }

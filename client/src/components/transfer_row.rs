@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::reactive::{button, fixed_text};
+use super::reactive::{button, click_handler, fixed_text};
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::Lang;
@@ -12,6 +12,7 @@ use crate::state::room::{Direction, Transfer, TransferStage};
 pub(super) fn transfer_row(language: Language, room: RoomHandle, transfer: Transfer) -> AnyView {
     let text = language.room_untracked();
     let incoming = transfer.direction == Direction::Incoming;
+    let in_memory = room.received.with_untracked(|received| received.in_memory);
     let Transfer {
         author,
         number,
@@ -30,15 +31,19 @@ pub(super) fn transfer_row(language: Language, room: RoomHandle, transfer: Trans
         )),
         (TransferStage::Complete { url: Some(url) }, true) => {
             let (href, name) = (url.clone(), transfer.info.safe_name());
+            let saved = click_handler(move || room.saved(&author, number));
             Some(
-                view! { <a class="button plain save" href=href download=name>{text.save}</a> }
+                view! { <a class="button plain save" href=href download=name on:click=saved>{text.save}</a> }
                     .into_any(),
             )
         }
         (TransferStage::Complete { .. } | TransferStage::Withdrawn, _) | (_, false) => None,
         (stage, true) => {
             let label = match stage {
-                TransferStage::Stopped | TransferStage::Cancelled => text.resume,
+                TransferStage::Failed if in_memory => text.download,
+                TransferStage::Stopped | TransferStage::Cancelled | TransferStage::Failed => {
+                    text.resume
+                }
                 _ => text.download,
             };
             Some(button(
@@ -67,7 +72,10 @@ pub(super) fn transfer_row(language: Language, room: RoomHandle, transfer: Trans
         let label = transfer.info.name.clone();
         view! { <progress value=done max=size aria-label=label></progress> }
     });
-    let mut sentence = sentence(&transfer, language.get_untracked());
+    let mut sentence = match (&transfer.stage, incoming && in_memory) {
+        (TransferStage::Failed, true) => text.memory_full.to_owned(),
+        _ => sentence(&transfer, language.get_untracked()),
+    };
     if !incoming {
         let name = room.people.with_untracked(|people| {
             let person = people.iter().find(|person| person.id == transfer.peer)?;

@@ -43,11 +43,12 @@ impl Draft {
 
     /// The text that was written before, also in another tab.
     pub(crate) fn text(self) -> String {
-        self.content.with_value(|content| match storage() {
-            Some(storage) => storage.get_item(&content.name).ok().flatten(),
-            None => Some(content.text.clone()),
-        })
-        .unwrap_or_default()
+        self.content
+            .with_value(|content| match storage() {
+                Some(storage) => storage.get_item(&content.name).ok().flatten(),
+                None => Some(content.text.clone()),
+            })
+            .unwrap_or_default()
     }
 
     /// A full storage keeps the text before.

@@ -1,37 +1,49 @@
 //! Files of a room: those that this side offers, and transfers. [`crate::state::transfers`] has the rules, [`crate::rtc`] moves the bytes.
 
+mod chosen;
 mod downloads;
+mod gone;
+mod kept;
 mod offers;
+mod pictures;
 mod uploads;
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use leptos::task::spawn_local;
+use js_sys::Promise;
 use shared::chat::{ChatFrame, GoneReason};
 use shared::file_queue::FileQueue;
 use shared::signaling::PeerId;
 use shared::transfer::Speed;
 use shared::want_queue::WantQueue;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Blob, File, Url};
 
+pub(crate) use kept::forget;
 pub(crate) use offers::OwnOffer;
 pub(crate) use uploads::describe;
 
 use self::offers::StoredOffers;
 use super::room::RoomHandle;
 use super::room_client::RoomClient;
+use super::room_identity::RoomIdentity;
 use super::transfer_board::TransferBoard;
 use crate::rtc::download::Download;
 use crate::rtc::file_channel::FileChannel;
-use crate::rtc::folder::{self, Folder};
-use crate::rtc::timer::{Timer, now_ms};
+use crate::rtc::kept_files::KeptFiles;
+use crate::rtc::timer::{Timer, now_ms, sleep};
 use crate::rtc::upload::Upload;
+use crate::state::kept_file::{HeldFiles, KeptStage};
 use crate::state::room::{Transfer, TransferStage};
+use crate::state::stored_name::stored_as;
 use crate::state::transfers::{self, TransferKey};
 
 /// The interval at which progress is shown.
 const SHOW_MS: f64 = 250.0;
+/// How long giving the room up waits for what is being written. A tab that takes it waits for a second.
+const SETTLE_MS: u64 = 700;
 
 pub(crate) struct Files {
     room: RoomHandle,
@@ -45,7 +57,7 @@ pub(crate) struct Files {
     queue: RefCell<FileQueue>,
     downloads: RefCell<Vec<ActiveDownload>>,
     /// Downloads whose last byte has arrived, in order, each with its file once that is stored.
-    arrived: RefCell<Vec<(TransferKey, Option<Blob>)>>,
+    arrived: RefCell<Vec<ArrivedFile>>,
     /// What each peer has asked for, in order.
     wanted: RefCell<Vec<(PeerId, WantQueue)>>,
     /// One for each peer at most.
@@ -55,10 +67,25 @@ pub(crate) struct Files {
     show_timer: RefCell<Option<Timer>>,
     /// Object URLs, revoked when the user leaves the room.
     urls: RefCell<Vec<String>>,
-    folder: RefCell<Option<Rc<Folder>>>,
-    /// Counts downloads, for names in the folder.
-    file_count: Cell<u32>,
+    identity: Rc<RoomIdentity>,
+    /// The name of the room in the database.
+    stored_as: String,
+    /// Where received files are kept. Absent when the browser keeps nothing for this page, and before `restored`.
+    kept: RefCell<Option<Rc<KeptFiles>>>,
+    /// Those in memory, where the browser keeps nothing.
+    held: RefCell<HeldFiles>,
+    /// What was received before is shown, and this tab may receive more.
+    restored: Cell<bool>,
+    /// What the user asked for before that.
+    early: RefCell<Vec<TransferKey>>,
+    /// Files of which a part is kept, and which are not being received.
+    partial: RefCell<Vec<TransferKey>>,
 }
+
+/// The object URL is absent where the user has chosen the file.
+type StoredFile = Option<Blob>;
+/// The file is absent until it is stored.
+type ArrivedFile = (TransferKey, Option<StoredFile>);
 
 /// A download that is running or can be continued.
 struct ActiveDownload {
@@ -71,21 +98,17 @@ impl Files {
     pub(crate) fn new(
         room: RoomHandle,
         client: Weak<RoomClient>,
+        identity: Rc<RoomIdentity>,
         server: &str,
         name: &str,
     ) -> Rc<Self> {
-        let offers = StoredOffers::open(server, name);
-        spawn_local(async {
-            // Without a file system there are no stale folders.
-            let _ = folder::remove_stale().await;
-        });
         Rc::new_cyclic(|me| Self {
             room,
             client,
             me: me.clone(),
             transfers: TransferBoard::default(),
             own: RefCell::default(),
-            offers,
+            offers: StoredOffers::open(server, name),
             queue: RefCell::default(),
             downloads: RefCell::default(),
             arrived: RefCell::default(),
@@ -94,9 +117,22 @@ impl Files {
             progress: RefCell::default(),
             show_timer: RefCell::default(),
             urls: RefCell::default(),
-            folder: RefCell::default(),
-            file_count: Cell::default(),
+            identity,
+            stored_as: stored_as("files", server, name),
+            kept: RefCell::default(),
+            held: RefCell::default(),
+            restored: Cell::default(),
+            early: RefCell::default(),
+            partial: RefCell::default(),
         })
+    }
+
+    /// The person would lose something with the page: bytes flow, or a file is in its memory alone.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        let lost = |active: &ActiveDownload| !active.download.is_kept();
+        self.transfers.is_running()
+            || self.held.borrow().has_unsaved()
+            || self.downloads.borrow().iter().any(lost)
     }
 
     pub(crate) fn transfers(&self) -> &TransferBoard {
@@ -118,6 +154,7 @@ impl Files {
         }
         if author == peer {
             self.suspend_download(&key);
+            self.record_stage(&key, KeptStage::Stopped);
             client.send(peer, &ChatFrame::Stop { number });
             self.ask();
         } else {
@@ -157,7 +194,32 @@ impl Files {
         }
     }
 
-    /// The user leaves the room: ends all transfers and removes received files.
+    /// The room is given up. Resolves when what has arrived is written, or after a moment; nothing more is written then.
+    pub(crate) fn settle(&self) -> Promise {
+        self.restored.set(false);
+        let me = self.me.clone();
+        future_to_promise(async move {
+            let until = now_ms() + SETTLE_MS;
+            while me.upgrade().is_some_and(|files| files.is_writing()) && now_ms() < until {
+                sleep(10).await;
+            }
+            if let Some(files) = me.upgrade() {
+                files.drop_kept();
+            }
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
+    fn is_writing(&self) -> bool {
+        let kept = self.kept.borrow();
+        let downloads = self.downloads.borrow();
+        kept.as_ref().is_some_and(|kept| kept.is_writing())
+            || downloads
+                .iter()
+                .any(|active| active.download.is_kept() && active.download.is_writing())
+    }
+
+    /// The user leaves the room: ends all transfers. What was received is kept.
     pub(crate) fn end(&self) {
         self.wanted.take();
         self.uploads.take();
@@ -168,9 +230,6 @@ impl Files {
         for url in self.urls.take() {
             // Fails only for an invalid URL.
             let _ = Url::revoke_object_url(&url);
-        }
-        if let Some(folder) = self.folder.take() {
-            folder.remove();
         }
     }
 
@@ -233,9 +292,4 @@ impl Files {
         self.urls.borrow_mut().push(url.clone());
         Some(url)
     }
-}
-
-/// Whether received files are written to disk rather than kept in memory.
-pub(crate) fn streams_to_disk() -> bool {
-    folder::is_supported()
 }

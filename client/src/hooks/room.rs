@@ -21,6 +21,7 @@ use crate::rtc::dynamic::set;
 use crate::rtc::timer::Timer;
 use crate::state::join::JoinEvent;
 use crate::state::kept::StoreStatus;
+use crate::state::kept_file::KeptAmount;
 use crate::state::room::{JoinState, Note, Person, Transfer};
 use crate::state::server::Server;
 
@@ -50,6 +51,8 @@ pub(crate) struct RoomHandle {
     pub(crate) refused_name: RwSignal<Option<(ErrorCode, String)>>,
     /// What is being written.
     pub(crate) draft: Draft,
+    /// How much of the received files there is.
+    pub(crate) received: RwSignal<KeptAmount>,
     client: StoredValue<Option<RoomResources>, LocalStorage>,
 }
 
@@ -76,6 +79,7 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
         wanted_name: RwSignal::new(None),
         refused_name: RwSignal::new(None),
         draft: Draft::open(&server.base, &name),
+        received: RwSignal::new(KeptAmount::default()),
         client: StoredValue::new_local(None),
     };
     let client = RoomClient::new(server, name, identity, storage, room);
@@ -89,9 +93,13 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
         }
     });
     use_window(&["beforeunload"], move |event| {
-        let mut asks = false;
-        room.with(|client| asks = client.files().transfers().is_running() || client.is_lost());
-        if asks {
+        let attached = room
+            .draft
+            .attached
+            .try_with_untracked(|all| !all.is_empty());
+        let mut unsaved = attached == Some(true);
+        room.with(|client| unsaved |= client.files().is_unsaved() || client.is_lost());
+        if unsaved {
             // The browser asks whether to leave the page.
             event.prevent_default();
             set(&event, "returnValue", &true.into());
@@ -184,12 +192,22 @@ impl RoomHandle {
 
     /// Starts, continues or retries a download.
     pub(crate) fn download(self, author: PeerId, number: u64) {
-        self.with(|client| client.files().download(&author, number));
+        self.with(|client| client.files().download_to_chosen(&author, number));
     }
 
     /// Cancels a transfer, in either direction.
     pub(crate) fn stop(self, author: PeerId, number: u64, peer: PeerId) {
         self.with(|client| client.files().stop(&author, number, &peer));
+    }
+
+    /// The user saves a received file.
+    pub(crate) fn saved(self, author: &PeerId, number: u64) {
+        self.with(|client| client.files().on_saved(author, number));
+    }
+
+    /// Deletes the received files.
+    pub(crate) fn delete_received(self) {
+        self.with(|client| client.files().delete_received());
     }
 
     /// Takes back the offer of this message.

@@ -8,6 +8,7 @@ mod peers;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use js_sys::{Array, Promise};
 use leptos::prelude::*;
 use shared::conversation::Conversation;
 use shared::history::History;
@@ -71,7 +72,7 @@ impl RoomClient {
         room: RoomHandle,
     ) -> Rc<Self> {
         let client = Rc::new_cyclic(|me| Self {
-            files: Files::new(room, me.clone(), &server.base, &name),
+            files: Files::new(room, me.clone(), Rc::clone(&identity), &server.base, &name),
             settings: use_settings(),
             server,
             name,
@@ -95,12 +96,15 @@ impl RoomClient {
         });
         let me = client.me.clone();
         let storage = Rc::clone(&client.storage);
-        client.identity.set_on_taken(Box::new(move || {
-            if let Some(client) = me.upgrade() {
-                client.step(JoinEvent::TakenOver);
-            }
-            storage.saved()
-        }));
+        client
+            .identity
+            .set_on_taken(Box::new(move || match me.upgrade() {
+                Some(client) => {
+                    client.step(JoinEvent::TakenOver);
+                    client.saved()
+                }
+                None => storage.saved(),
+            }));
         client
     }
 
@@ -123,9 +127,14 @@ impl RoomClient {
     pub(crate) fn hide(&self, unloading: bool) {
         self.save_all();
         if unloading {
-            self.identity.release(&self.storage.saved());
+            self.identity.release(&self.saved());
             drop(self.mesh.take());
         }
+    }
+
+    /// The room is given up. Resolves when messages and files that are being saved are, or cannot be.
+    fn saved(&self) -> Promise {
+        Promise::all(&Array::of2(&self.storage.saved(), &self.files.settle()))
     }
 
     /// Of the conversation, something would be lost with the page.

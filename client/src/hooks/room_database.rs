@@ -31,7 +31,7 @@ impl RoomDatabase {
     }
 
     pub(super) async fn rooms(&self) -> Result<Vec<(String, KeptRoom)>, JsValue> {
-        let rooms = self.0.records(ROOMS).await?;
+        let rooms = self.0.records(ROOMS, None).await?;
         let rooms = rooms.into_iter().filter_map(|(name, room)| {
             let room = serde_json::from_str(&room.as_string()?).ok()?;
             Some((name.as_string()?, room))

@@ -109,7 +109,8 @@ impl RoomIdentity {
         self.held.get() && self.is_last()
     }
 
-    fn is_last(&self) -> bool {
+    /// No other tab has claimed the room since.
+    pub(crate) fn is_last(&self) -> bool {
         let saved = storage().and_then(|storage| storage.get_item(&self.name).ok().flatten());
         saved.is_none_or(|token| token == self.token)
     }

@@ -115,6 +115,23 @@ impl TransferBoard {
         transfers.any(|transfer| transfer.stage == TransferStage::Running)
     }
 
+    /// Removes the transfers from others but those that `stays` says. Returns their object URLs.
+    pub(crate) fn remove_incoming(&self, stays: &dyn Fn(&Transfer) -> bool) -> Vec<String> {
+        let (mut urls, mut changed) = (Vec::new(), Vec::new());
+        for file in &mut *self.files.borrow_mut() {
+            let before = file.transfers.len();
+            let removed = transfers::remove_incoming(&mut file.transfers, stays);
+            if file.transfers.len() < before {
+                changed.push(file.changed.clone());
+            }
+            urls.extend(removed);
+        }
+        for trigger in changed {
+            trigger.notify();
+        }
+        urls
+    }
+
     /// The peers of all transfers.
     pub(crate) fn peers(&self) -> Vec<PeerId> {
         let mut peers: Vec<PeerId> = Vec::new();

@@ -4,6 +4,7 @@ use leptos::prelude::window;
 use shared::conversation::Conversation;
 
 use super::draft::forget_draft;
+use super::files;
 use super::room_database::{RoomDatabase, conversation_name};
 use super::server_storage::stored_names;
 use super::window::storage;
@@ -73,6 +74,7 @@ pub(crate) fn confirm(question: &str) -> bool {
 /// Forgets a room and its messages.
 pub(crate) async fn forget(server: &str, name: &str) {
     forget_draft(server, name);
+    files::forget(stored_as("files", server, name));
     let offers = stored_as("offers", server, name);
     let name = conversation_name(server, name);
     if let Some(storage) = storage() {

@@ -74,14 +74,19 @@ impl Database {
         list(store.get_all_with_key(&range)?).await
     }
 
-    /// The keys and values of a store, in order: numbers, then texts, then lists by their elements.
+    /// The keys and values of a range, in order: numbers, then texts, then lists by their elements.
     ///
     /// # Errors
     /// They cannot be read.
-    pub async fn records(&self, store: &str) -> Result<Vec<(JsValue, JsValue)>, JsValue> {
+    pub async fn records(
+        &self,
+        store: &str,
+        range: Option<&IdbKeyRange>,
+    ) -> Result<Vec<(JsValue, JsValue)>, JsValue> {
         // In one transaction: no other page changes the store between the two. The first is answered first.
-        let store = self.store(store)?;
-        let (keys, values) = (store.get_all_keys()?, store.get_all()?);
+        let (store, range) = (self.store(store)?, JsValue::from(range.cloned()));
+        let keys = store.get_all_keys_with_key(&range)?;
+        let values = store.get_all_with_key(&range)?;
         let values = list(values).await?;
         let keys = Array::from(&keys.result()?);
         Ok(keys.iter().zip(values).collect())

@@ -2,7 +2,6 @@
 //! try continues at the same offset.
 
 use std::cell::{Cell, RefCell};
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
 
 use js_sys::Uint8Array;
@@ -12,7 +11,6 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::Blob;
 
 use super::file_channel::ReceivedBytes;
-use super::folder::Folder;
 use super::store::FileStore;
 
 /// Bytes that are collected before a write.
@@ -23,18 +21,15 @@ const BATCH_BYTES: usize = 2 << 20;
 pub enum DownloadEvent {
     /// Bytes received so far.
     Progress(u64),
-    /// The file is whole and its SHA-256 is right.
-    Complete(Blob),
+    /// The file is whole and its SHA-256 is right. `None`: it is where the user has chosen.
+    Complete(Option<Blob>),
     /// The bytes differ from what was announced. Download again from byte 0.
     Corrupt,
     /// The file cannot be written.
     Failed,
 }
 
-/// Opens the folder to write to. `None`: keep the file in memory.
-pub type FolderProvider = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Option<Rc<Folder>>>>>>;
-
-/// Deletes an unfinished file when dropped.
+/// What has arrived stays in its store when dropped.
 #[derive(Debug)]
 pub struct Download {
     state: Rc<DownloadState>,
@@ -43,17 +38,13 @@ pub struct Download {
 struct DownloadState {
     me: Weak<DownloadState>,
     on: Box<dyn Fn(DownloadEvent)>,
-    /// The name in the folder.
-    name: String,
     /// The MIME type of the finished blob.
     mime: String,
     progress: RefCell<ReceiveProgress>,
     scratch: RefCell<Vec<u8>>,
     unwritten: RefCell<Vec<ReceivedBytes>>,
     unwritten_bytes: Cell<usize>,
-    /// Taken at the first write.
-    folder: RefCell<Option<FolderProvider>>,
-    store: RefCell<Option<Rc<FileStore>>>,
+    store: FileStore,
     writing: Cell<bool>,
     complete: Cell<bool>,
     /// Write everything, even less than a batch.
@@ -70,25 +61,22 @@ impl std::fmt::Debug for DownloadState {
 }
 
 impl Download {
-    /// A file of `size` bytes. `name` has to be unique in the folder.
+    /// A file of which `store` has what `progress` has counted.
     pub fn new(
-        size: u64,
-        name: String,
+        progress: ReceiveProgress,
         mime: String,
-        folder: FolderProvider,
+        store: FileStore,
         on: Box<dyn Fn(DownloadEvent)>,
     ) -> Self {
         let state = Rc::new_cyclic(|me| DownloadState {
             me: me.clone(),
             on,
-            name,
             mime,
-            progress: RefCell::new(ReceiveProgress::new(size)),
+            progress: RefCell::new(progress),
             scratch: RefCell::default(),
             unwritten: RefCell::default(),
             unwritten_bytes: Cell::default(),
-            folder: RefCell::new(Some(folder)),
-            store: RefCell::default(),
+            store,
             writing: Cell::default(),
             complete: Cell::default(),
             flushing: Cell::default(),
@@ -110,6 +98,16 @@ impl Download {
     /// The last byte has arrived; `sha256` is that of the whole file.
     pub fn complete(&self, sha256: &str) {
         self.state.on_end(sha256);
+    }
+
+    /// Bytes that have arrived are being written.
+    pub fn is_writing(&self) -> bool {
+        self.state.writing.get()
+    }
+
+    /// The browser keeps what is written.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.state.store, FileStore::Kept(_))
     }
 
     /// No more bytes come for now: writes those that have arrived.
@@ -190,39 +188,24 @@ impl DownloadState {
     }
 
     async fn write_all(&self) -> Result<(), JsValue> {
-        let store = self.store().await;
         loop {
             let batch = self.batch();
             if batch.is_empty() || self.finished.get() {
                 break;
             }
             let buffers: Vec<_> = batch.iter().map(|bytes| bytes.buffer().clone()).collect();
-            store.write(&buffers).await?;
+            self.store.write(&buffers).await?;
             let bytes: usize = batch.iter().map(ReceivedBytes::length).sum();
             self.unwritten_bytes
                 .set(self.unwritten_bytes.get().saturating_sub(bytes));
         }
         self.flushing.set(false);
         if self.complete.get() && !self.finished.get() {
-            let file = store.finish(&self.mime).await?;
+            let file = self.store.finish(&self.mime).await?;
             self.finish(DownloadEvent::Complete(file));
         }
         self.writing.set(false);
         Ok(())
-    }
-
-    async fn store(&self) -> Rc<FileStore> {
-        if let Some(store) = &*self.store.borrow() {
-            return Rc::clone(store);
-        }
-        let ask = self.folder.take();
-        let folder = match ask {
-            Some(ask) => ask().await,
-            None => None,
-        };
-        let store = Rc::new(FileStore::open(folder, self.name.clone()).await);
-        self.store.replace(Some(Rc::clone(&store)));
-        store
     }
 
     /// The buffers to write next. Empty: wait until a batch is full.

@@ -49,6 +49,15 @@ pub async fn call_async(
     name: &str,
     arguments: &[JsValue],
 ) -> Result<JsValue, JsValue> {
+    call_async_now(target, name, arguments)?.await
+}
+
+/// As [`call_async`], for a method that has to be called within an event.
+pub fn call_async_now(
+    target: &JsValue,
+    name: &str,
+    arguments: &[JsValue],
+) -> Result<JsFuture, JsValue> {
     let promise: js_sys::Promise = call(target, name, arguments)?.unchecked_into();
-    JsFuture::from(promise).await
+    Ok(JsFuture::from(promise))
 }

@@ -21,7 +21,7 @@
 //! | [`file_channel`] | the channel that carries files to and from one peer |
 //! | [`upload`], [`download`] | one file that is sent to or received from another peer |
 //! | [`database`] | a database of the browser |
-//! | [`folder`] | the page's folder on disk for received files |
+//! | [`kept_files`], [`store`] | where received files are kept, and where the bytes of one go |
 //! | [`recovery`] | when a connection is restarted or replaced (pure) |
 //! | [`connection_test`] | short-lived connections that test which servers can be reached |
 //! | [`sdp`] | the few lines of SDP that are read or changed (pure) |
@@ -37,7 +37,7 @@ pub mod download;
 pub mod dynamic;
 pub mod early_session;
 pub mod file_channel;
-pub mod folder;
+pub mod kept_files;
 pub mod listener;
 pub mod media_connection;
 pub mod media_receiver;
@@ -48,7 +48,7 @@ pub mod recovery;
 mod remote_peer;
 pub mod sdp;
 pub mod signaling;
-mod store;
+pub mod store;
 pub mod timer;
 pub mod upload;
 pub mod whep;

@@ -1,115 +1,96 @@
-//! Storage for the bytes of one download: a file on disk, or memory where the browser has no file system.
+//! Storage for the bytes of one download.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use js_sys::{Array, ArrayBuffer, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
+use js_sys::{Array, ArrayBuffer};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, FileSystemFileHandle, FileSystemWritableFileStream};
+use web_sys::{Blob, FileSystemWritableFileStream};
 
-use super::folder::Folder;
+use super::kept_files::{KeptFiles, KeptKey, joined};
 
-/// A file that is being written. An unfinished file on disk is deleted when dropped.
+/// A file that is being written.
 #[derive(Debug)]
-pub(super) enum FileStore {
-    Disk(DiskFile),
-    /// Blobs of a few MB, which the browser may move to disk.
+pub enum FileStore {
+    Kept(KeptStore),
+    /// A file that the user has chosen. It appears when it is whole.
+    Chosen(ChosenFile),
+    /// Blobs of a few MB, in the memory of the page.
     Memory(RefCell<Vec<Blob>>),
 }
 
+/// The browser keeps what is written.
 #[derive(Debug)]
-pub(super) struct DiskFile {
-    folder: Rc<Folder>,
-    name: String,
-    handle: FileSystemFileHandle,
-    stream: FileSystemWritableFileStream,
-    finished: RefCell<bool>,
+pub struct KeptStore {
+    pub files: Rc<KeptFiles>,
+    pub key: KeptKey,
+    /// What is recorded of the file once it is whole.
+    pub complete: String,
+    /// Where the next piece begins.
+    pub offset: Cell<u64>,
+}
+
+/// Discards what was written when dropped before it is whole.
+#[derive(Debug)]
+pub struct ChosenFile {
+    pub stream: FileSystemWritableFileStream,
+    pub whole: Cell<bool>,
 }
 
 impl FileStore {
-    /// On disk when `folder` is given and the file can be created in it, else in memory.
-    pub(super) async fn open(folder: Option<Rc<Folder>>, name: String) -> Self {
-        match folder {
-            Some(folder) => match DiskFile::open(folder, name).await {
-                Ok(disk) => Self::Disk(disk),
-                Err(_) => Self::Memory(RefCell::default()),
-            },
-            None => Self::Memory(RefCell::default()),
-        }
-    }
-
     /// Appends. One call at a time.
     ///
     /// # Errors
     /// The disk is full.
     pub(super) async fn write(&self, buffers: &[ArrayBuffer]) -> Result<(), JsValue> {
+        let parts: Array = buffers.iter().collect();
+        let piece = Blob::new_with_buffer_source_sequence(&parts)?;
         match self {
-            Self::Disk(disk) => {
-                let length: u32 = buffers.iter().map(ArrayBuffer::byte_length).sum();
-                // Each write is a call to another process; a copy is cheaper.
-                let all = Uint8Array::new_with_length(length);
-                let mut at = 0;
-                for buffer in buffers {
-                    all.set(&Uint8Array::new(buffer), at);
-                    at += buffer.byte_length();
-                }
-                let written = disk.stream.write_with_buffer_source(&all)?;
-                JsFuture::from(written).await.map(drop)
+            Self::Kept(store) => {
+                let offset = store.offset.get();
+                store.files.append(&store.key, offset, &piece).await?;
+                store.offset.set(offset + piece.size() as u64);
             }
-            Self::Memory(blobs) => {
-                let parts: Array = buffers.iter().collect();
-                let blob = Blob::new_with_buffer_source_sequence(&parts)?;
-                blobs.borrow_mut().push(blob);
-                Ok(())
+            Self::Chosen(file) => {
+                JsFuture::from(file.stream.write_with_blob(&piece)?).await?;
             }
+            Self::Memory(blobs) => blobs.borrow_mut().push(piece),
         }
+        Ok(())
     }
 
-    /// Closes the file and returns it as a blob of type `mime`.
+    /// The whole file as a blob of type `mime`. `None`: it is where the user has chosen.
     ///
     /// # Errors
     /// The disk is full.
-    pub(super) async fn finish(&self, mime: &str) -> Result<Blob, JsValue> {
+    pub(super) async fn finish(&self, mime: &str) -> Result<Option<Blob>, JsValue> {
         match self {
-            Self::Disk(disk) => {
-                disk.finished.replace(true);
-                JsFuture::from(disk.stream.close()).await?;
-                let file: Blob = JsFuture::from(disk.handle.get_file())
-                    .await?
-                    .unchecked_into();
-                file.slice_with_f64_and_f64_and_content_type(0.0, file.size(), mime)
+            Self::Kept(store) => {
+                let pieces = store.files.pieces(&store.key).await?;
+                let file = joined(&pieces, mime)?;
+                if file.size() as u64 != store.offset.get() {
+                    // Somebody has deleted the data of the page meanwhile.
+                    return Err(JsValue::NULL);
+                }
+                store.files.set_record(&store.key, &store.complete).await?;
+                Ok(Some(file))
             }
-            Self::Memory(blobs) => {
-                let options = BlobPropertyBag::new();
-                options.set_type(mime);
-                let parts: Array = blobs.borrow().iter().collect();
-                Blob::new_with_blob_sequence_and_options(&parts, &options)
+            Self::Chosen(file) => {
+                file.whole.set(true);
+                JsFuture::from(file.stream.close()).await?;
+                Ok(None)
             }
+            Self::Memory(blobs) => joined(&blobs.borrow(), mime).map(Some),
         }
     }
 }
 
-impl DiskFile {
-    async fn open(folder: Rc<Folder>, name: String) -> Result<Self, JsValue> {
-        let handle = folder.file(&name).await?;
-        let stream = JsFuture::from(handle.create_writable()).await?;
-        Ok(Self {
-            folder,
-            name,
-            handle,
-            stream: stream.unchecked_into(),
-            finished: RefCell::new(false),
-        })
-    }
-}
-
-impl Drop for DiskFile {
+impl Drop for ChosenFile {
     fn drop(&mut self) {
-        if !self.finished.take() {
+        if !self.whole.get() {
             // The result does not matter: the file is deleted.
             let _ = self.stream.abort();
-            self.folder.delete(&self.name);
         }
     }
 }

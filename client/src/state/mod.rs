@@ -30,6 +30,7 @@
 //! | [`join`] | when the signaling socket of a room is opened, closed and retried |
 //! | [`people`] | the people in a room, and which peers to connect to |
 //! | [`offers`] | files that this side has offered, over a reload |
+//! | [`kept_file`] | received files that the browser keeps, or the page in its memory |
 //! | [`draft`] | what is attached to a message before it is sent |
 //! | [`transfers`] | file transfers: their stages, and which files are requested without asking |
 //! | [`kept`] | what a browser keeps of its rooms, and which make room for others |
@@ -57,6 +58,7 @@ pub mod gallery;
 pub mod inset;
 pub mod join;
 pub mod kept;
+pub mod kept_file;
 pub mod level;
 pub mod links;
 pub mod meter;

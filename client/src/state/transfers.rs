@@ -130,6 +130,22 @@ pub fn resumable(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
         .collect()
 }
 
+/// Removes the transfers from others but those that `stays` says. Returns their object URLs.
+pub fn remove_incoming(
+    transfers: &mut Vec<Transfer>,
+    stays: &dyn Fn(&Transfer) -> bool,
+) -> Vec<String> {
+    let mut urls = Vec::new();
+    transfers.retain(|transfer| {
+        let stays = transfer.direction == Direction::Outgoing || stays(transfer);
+        if let (false, TransferStage::Complete { url: Some(url) }) = (stays, &transfer.stage) {
+            urls.push(url.clone());
+        }
+        stays
+    });
+    urls
+}
+
 /// The numbers of an author's files that are complete.
 pub fn complete(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
     transfers
@@ -189,6 +205,30 @@ mod tests {
         assert!(set_stage(&mut transfers, &key, TransferStage::Stopped));
         assert!(resumable(&transfers, &id(1)).is_empty(), "not by itself");
         assert!(!leave(&mut transfers, &id(1)));
+    }
+
+    #[test]
+    fn deleting_what_was_received_leaves_what_is_sent_and_what_arrives() {
+        let (mut transfers, key) = one(TransferStage::Running);
+        let sent = TransferKey {
+            peer: id(2),
+            ..key.clone()
+        };
+        let (outgoing, url) = (Direction::Outgoing, Some("blob:x".to_owned()));
+        let complete = TransferStage::Complete { url };
+        begin(
+            &mut transfers,
+            &sent,
+            outgoing,
+            info("", 9),
+            9,
+            complete.clone(),
+        );
+        assert!(remove_incoming(&mut transfers, &|t| t.number == key.number).is_empty());
+        assert_eq!(transfers.len(), 2);
+        set_stage(&mut transfers, &key, complete);
+        assert_eq!(remove_incoming(&mut transfers, &|_| false), ["blob:x"]);
+        assert_eq!(transfers.len(), 1);
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! `rtc/mesh` in a real browser: connections, messages and files between two peers in one page.
 #![cfg(target_arch = "wasm32")]
 
-mod folder;
+mod kept_files;
 mod pair;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
-use client::rtc::folder::{Folder, is_supported};
+use client::rtc::kept_files::delete_room;
 use client::rtc::timer::sleep;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
+use kept_files::kept_files;
 use pair::{PeerPair, bytes, file, open_connections, until};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -111,17 +113,16 @@ async fn an_invalidated_connection_is_replaced() {
 async fn a_file_arrives_whole_in_memory_and_on_disk() {
     let pair = PeerPair::open().await;
     let sent = file(5_000_000);
-    assert!(is_supported(), "the test page is a secure context");
-    let folder = Rc::new(Folder::open().await.expect("the page has a file system"));
-    for folder in [None, Some(Rc::clone(&folder))] {
-        let (_download, events) = pair.receive_file(5_000_000, folder);
+    let kept = kept_files("arrives", &Rc::new(Cell::new(true))).await;
+    for kept in [None, Some(Rc::new(kept))] {
+        let (_download, events) = pair.receive_file(5_000_000, kept);
         let (_upload, _events) = pair.send_file(&sent, 0);
         until(|| events.complete().is_some()).await;
         let complete = events.complete().expect("the event has come");
         assert_eq!(complete.type_(), "image/png");
         assert_eq!(bytes(&complete).await, bytes(&sent).await);
     }
-    folder.remove();
+    delete_room("arrives").await.expect("it is deleted");
 }
 
 #[wasm_bindgen_test]

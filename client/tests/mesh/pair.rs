@@ -5,14 +5,16 @@ use std::rc::Rc;
 
 use client::rtc::download::{Download, DownloadEvent};
 use client::rtc::file_channel::FileEvent;
-use client::rtc::folder::Folder;
+use client::rtc::kept_files::{KeptFiles, KeptKey};
 use client::rtc::mesh::{IceSettings, Mesh, MeshEvent, PeerEvent, Signal};
 use client::rtc::recovery::ConnectionHealth;
+use client::rtc::store::{FileStore, KeptStore};
 use client::rtc::timer::sleep;
 use client::rtc::upload::{Upload, UploadEvent};
 use shared::chat::ChatFrame;
 use shared::file_channel::FileFrame;
 use shared::signaling::PeerId;
+use shared::transfer::ReceiveProgress;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Blob;
@@ -252,18 +254,26 @@ impl PeerPair {
     pub(crate) fn receive_file(
         &self,
         size: u64,
-        folder: Option<Rc<Folder>>,
+        kept: Option<Rc<KeptFiles>>,
     ) -> (Rc<Download>, DownloadEvents) {
         let events = DownloadEvents::default();
         let on = events.clone();
-        let ask = move || -> std::pin::Pin<Box<dyn Future<Output = Option<Rc<Folder>>>>> {
-            Box::pin(std::future::ready(folder))
+        let store = match kept {
+            None => FileStore::Memory(RefCell::default()),
+            Some(files) => FileStore::Kept(KeptStore {
+                files,
+                key: KeptKey {
+                    author: self.sides[0].id.clone(),
+                    number: 5,
+                },
+                complete: "complete".to_owned(),
+                offset: Cell::default(),
+            }),
         };
         let download = Rc::new(Download::new(
-            size,
-            "1".to_owned(),
+            ReceiveProgress::new(size),
             "image/png".to_owned(),
-            Box::new(ask),
+            store,
             Box::new(move |event| on.0.borrow_mut().push(event)),
         ));
         self.events(1).download.replace(Some(Rc::clone(&download)));
@@ -277,7 +287,7 @@ pub(crate) struct DownloadEvents(pub(crate) Rc<RefCell<Vec<DownloadEvent>>>);
 impl DownloadEvents {
     pub(crate) fn complete(&self) -> Option<Blob> {
         self.0.borrow().iter().find_map(|event| match event {
-            DownloadEvent::Complete(blob) => Some(blob.clone()),
+            DownloadEvent::Complete(blob) => blob.clone(),
             _ => None,
         })
     }

@@ -1,5 +1,7 @@
 //! A real browser, headless: open pages, click, type, wait, take screenshots.
 
+mod devtools;
+
 use std::{
     fs,
     path::PathBuf,
@@ -312,6 +314,12 @@ impl TestBrowser {
         handle.to_owned()
     }
 
+    /// The handle of the current window.
+    pub async fn window(&self) -> String {
+        let handle = self.session.command("GET", "/window", Value::Null).await;
+        handle.as_str().expect("a window has a handle").to_owned()
+    }
+
     pub async fn switch_to(&self, window: &str) {
         let body = json!({ "handle": window });
         self.session.command("POST", "/window", body).await;
@@ -337,55 +345,6 @@ impl TestBrowser {
         self.session
             .command("POST", "/actions", json!({ "actions": actions }))
             .await;
-    }
-
-    /// Drags files and folders of the disk over the middle of the page and drops them. Chromium only.
-    pub async fn drop_paths(&self, paths: &[&str]) {
-        for kind in ["dragEnter", "dragOver", "drop"] {
-            let data = json!({ "items": [], "files": paths, "dragOperationsMask": 1 });
-            let params = json!({ "type": kind, "x": 300, "y": 300, "data": data });
-            let body = json!({ "cmd": "Input.dispatchDragEvent", "params": params });
-            self.session
-                .command("POST", "/goog/cdp/execute", body)
-                .await;
-        }
-    }
-
-    /// Emulates screen and colour scheme, and the language from the next reload on. Chromium only.
-    pub async fn set_appearance(&self, appearance: Appearance) {
-        let agent = self.run("return navigator.userAgent").await;
-        let phone = appearance.width < 600;
-        let scheme = if appearance.dark { "dark" } else { "light" };
-        for (command, parameters) in [
-            (
-                "Emulation.setDeviceMetricsOverride",
-                json!({
-                    "width": appearance.width, "height": if phone { 844 } else { 900 },
-                    "deviceScaleFactor": 1, "mobile": phone,
-                }),
-            ),
-            (
-                "Emulation.setEmulatedMedia",
-                json!({
-                    "features": [{ "name": "prefers-color-scheme", "value": scheme }],
-                }),
-            ),
-            (
-                "Emulation.setUserAgentOverride",
-                json!({
-                    "userAgent": agent, "acceptLanguage": appearance.language,
-                }),
-            ),
-        ] {
-            self.devtools(command, parameters).await;
-        }
-    }
-
-    /// A command of the Chrome DevTools Protocol.
-    pub async fn devtools(&self, command: &str, parameters: Value) {
-        let body = json!({ "cmd": command, "params": parameters });
-        let execute = "/goog/cdp/execute";
-        self.session.command("POST", execute, body).await;
     }
 
     /// Saves a screenshot as `target/screenshots/NAME.png`.

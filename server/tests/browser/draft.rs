@@ -25,6 +25,14 @@ async fn paste(browser: &TestBrowser, fill: &str) {
     browser.until("it is pasted", pasted).await;
 }
 
+/// Whether the browser would ask before the page is closed.
+pub(crate) async fn asks_before_unload(browser: &TestBrowser) -> bool {
+    let asks = "const event = new Event('beforeunload', { cancelable: true });
+         window.dispatchEvent(event);
+         return event.defaultPrevented";
+    browser.run(asks).await == true
+}
+
 /// Adds a picture of 64 × 48 to the pasted data.
 const PICTURE: &str = "const canvas = document.createElement('canvas'); canvas.width = 64; canvas.height = 48; \
     canvas.getContext('2d').fillRect(0, 0, 64, 48); \
@@ -86,6 +94,7 @@ async fn pasted_text_wins_over_its_picture_and_pictures_wait_to_be_sent() {
     text_wins_and_pictures_wait(&ann).await;
     paste(&ann, PICTURE).await;
     attached_are(&ann, &["image.png"]).await;
+    assert!(asks_before_unload(&ann).await, "the picture is not sent");
     ann.screenshot("room-attached").await;
     send_message(&ann, "look").await;
     receives(&lin, "look").await;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use testkit::{TestPeer, browser::TestBrowser};
 
 use crate::{
-    rooms::{ann_and_lin, connected_to, join, link_is},
+    rooms::{ann_and_lin, connected_to, join},
     server,
 };
 
@@ -103,16 +103,13 @@ async fn either_side_cancels_a_transfer_and_it_resumes_where_it_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_offered_again_after_the_receiver_reloads() {
+async fn a_file_continues_after_the_receiver_reloads() {
     let server = server().await;
     let [ann, lin] = ann_and_lin(&server, "files").await;
     let hash = offer(&ann, "r.bin", 30_000_000).await;
     lin.click(&format!("{} .get", card("r.bin"))).await;
     once_running(&lin, "r.bin", "").await;
     lin.reload().await;
-    link_is(&lin, "joined").await;
-    connected_to(&lin, "Ann").await;
-    lin.click(&format!("{} .get", card("r.bin"))).await;
     stage_is(&lin, "r.bin", "complete").await;
     assert_eq!(complete_hash(&lin, "r.bin").await, hash);
 }

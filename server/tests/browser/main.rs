@@ -27,6 +27,7 @@ mod go_warnings;
 mod inset;
 mod interop;
 mod kept_errors;
+mod kept_files;
 mod kept_messages;
 mod late_comers;
 mod levels;

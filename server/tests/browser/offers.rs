@@ -11,9 +11,14 @@ use crate::{
 /// More than is sent between two clicks.
 const SIZE: usize = 60_000_000;
 
-async fn attach_again(author: &TestBrowser, name: &str, path: &str) {
-    let input = format!("{} input.again", card(name));
-    author.fill(&input, path).await;
+async fn attach_again(author: &TestBrowser, path: &str) {
+    author
+        .until(
+            "it can be attached again",
+            "document.querySelector('#files .attach-again')",
+        )
+        .await;
+    author.fill("#again-input", path).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +44,7 @@ async fn a_file_that_its_author_has_lost_is_attached_again_and_continues() {
     let done = "return document.querySelector('#files progress').value";
     let before = lin.run(done).await.as_u64().expect("bytes");
 
-    attach_again(&ann, "a.bin", &other).await;
+    attach_again(&ann, &other).await;
     ann.shows("a.bin is not the file that was offered").await;
     stage_is(&lin, "a.bin", "missing").await;
     lin.run(
@@ -49,7 +54,7 @@ async fn a_file_that_its_author_has_lost_is_attached_again_and_continues() {
              .observe(document.querySelector('#files'), { subtree: true, childList: true, attributes: true })",
     )
     .await;
-    attach_again(&ann, "a.bin", &path).await;
+    attach_again(&ann, &path).await;
     stage_is(&lin, "a.bin", "complete").await;
     let bytes = std::fs::read(&path).expect("it is there");
     assert_eq!(complete_hash(&lin, "a.bin").await, sha256(&bytes));
@@ -109,7 +114,7 @@ async fn a_transfer_with_somebody_who_left_ends() {
 async fn a_terminal_continues_a_file_that_is_attached_again() {
     let folder = tempfile::TempDir::with_prefix("weir-offers-").expect("a folder");
     let path = folder.path().join("t.bin");
-    write_file(&path, SIZE);
+    write_file(&path, 2_000_000);
     let saved = folder.path().join("saved");
     std::fs::create_dir(&saved).expect("a folder is made");
     let server = server().await;
@@ -124,7 +129,7 @@ async fn a_terminal_continues_a_file_that_is_attached_again() {
     let failed = term.event("file", |event| event["what"] == "failed").await;
     let why = failed["message"].as_str().unwrap_or_default();
     assert!(why.contains("attaches it again"), "{failed}");
-    attach_again(&ann, "t.bin", &path.display().to_string()).await;
+    attach_again(&ann, &path.display().to_string()).await;
     term.event("file", |event| event["what"] == "received")
         .await;
     let same = std::fs::read(saved.join("t.bin")).expect("it is saved")

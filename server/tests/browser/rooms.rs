@@ -262,11 +262,8 @@ async fn an_image_shows_on_both_sides_and_a_file_is_downloaded_on_request() {
         data.replace("NAME", "'pasted.txt'")
     ))
     .await;
-    ann.until(
-        "both wait over the field",
-        "document.querySelectorAll('#attached-files > li').length == 2",
-    )
-    .await;
+    let both = "document.querySelectorAll('#attached-files > li').length == 2";
+    ann.until("both wait over the field", both).await;
     ann.click("#send").await;
     for name in ["dropped.txt", "pasted.txt"] {
         let offered = format!(

@@ -1,30 +1,28 @@
 //! Downloads: files that other peers send.
 
-use std::pin::Pin;
 use std::rc::Rc;
 
 use leptos::prelude::*;
-use shared::chat::{Body, ChatFrame, FileInfo, GoneReason};
+use shared::chat::{Body, ChatFrame, FileInfo};
 use shared::file_queue::Retry;
 use shared::signaling::PeerId;
+use shared::transfer::ReceiveProgress;
 
+use super::kept::mime;
 use super::{ActiveDownload, Files};
 use crate::rtc::download::{Download, DownloadEvent};
 use crate::rtc::file_channel::FileEvent;
-use crate::rtc::folder::Folder;
+use crate::rtc::store::FileStore;
 use crate::rtc::timer::now_ms;
+use crate::state::kept_file::KeptStage;
 use crate::state::room::{Direction, TransferStage};
-use crate::state::transfers::{self, TransferKey, is_auto_received};
-
-/// The number of images, newest first, that are downloaded again after a reload.
-const AUTO_IMAGES: usize = 20;
+use crate::state::transfers::{self, TransferKey};
 
 impl Files {
     /// Starts, continues or retries a download.
     pub(crate) fn download(&self, author: &PeerId, number: u64) {
         let key = TransferKey::incoming(author, number);
-        let info = self.file_info(author, number);
-        let (Some(info), Some(client)) = (info, self.client.upgrade()) else {
+        let Some(info) = self.file_info(author, number) else {
             return;
         };
         if matches!(
@@ -35,37 +33,58 @@ impl Files {
         ) {
             return;
         }
-        // A stopped download continues; a failed one starts at byte 0.
-        let before = self.received(&key);
-        let done = before.unwrap_or(0);
-        if before.is_none() {
-            let download = Rc::new(self.receive(&key, &info));
-            let key = key.clone();
-            let mut downloads = self.downloads.borrow_mut();
-            downloads.push(ActiveDownload { key, download });
+        if !self.restored.get() {
+            return self.early.borrow_mut().push(key);
         }
+        // A download continues where it stopped.
+        if self.received(&key).is_none() {
+            if self.take_up(&key, &info) {
+                self.transfers.set_stage(&key, TransferStage::Requested);
+                return;
+            }
+            let Some(download) = self.receive_anew(&key, &info) else {
+                return self.begin(&key, &info, 0, TransferStage::Failed);
+            };
+            self.add_download(&key, download);
+        }
+        self.enqueue(&key, &info);
+    }
+
+    /// Requests the rest of a file.
+    pub(super) fn enqueue(&self, key: &TransferKey, info: &FileInfo) {
+        let Some(client) = self.client.upgrade() else {
+            return;
+        };
+        let (author, number) = (&key.author, key.number);
+        let done = self.received(key).unwrap_or(0);
         let has_room = self.queue.borrow_mut().push(author, number, now_ms());
         let stage = match (has_room, client.is_ready(author)) {
             (true, true) => TransferStage::Requested,
             (true, false) => TransferStage::Paused,
             (false, _) => TransferStage::Stopped,
         };
-        self.transfers.change(&key, &mut |all| {
-            transfers::begin(
-                all,
-                &key,
-                Direction::Incoming,
-                info.clone(),
-                done,
-                stage.clone(),
-            );
-            true
-        });
+        self.begin(key, info, done, stage);
+        self.record_stage(key, KeptStage::Wanted);
         self.ask();
     }
 
+    /// Shows a file that comes from another peer.
+    pub(super) fn begin(
+        &self,
+        key: &TransferKey,
+        info: &FileInfo,
+        done: u64,
+        stage: TransferStage,
+    ) {
+        self.transfers.change(key, &mut |all| {
+            let incoming = Direction::Incoming;
+            transfers::begin(all, key, incoming, info.clone(), done, stage.clone());
+            true
+        });
+    }
+
     /// What another peer offers with this message.
-    fn file_info(&self, author: &PeerId, number: u64) -> Option<FileInfo> {
+    pub(super) fn file_info(&self, author: &PeerId, number: u64) -> Option<FileInfo> {
         let info = self.room.conversation.try_with_untracked(|c| {
             match &c.entry(author, number)?.message.body {
                 Body::File(info) if c.me() != author => Some(info.clone()),
@@ -101,46 +120,40 @@ impl Files {
     }
 
     /// Bytes received of a download that is running or can be continued.
-    fn received(&self, key: &TransferKey) -> Option<u64> {
+    pub(super) fn received(&self, key: &TransferKey) -> Option<u64> {
         let downloads = self.downloads.borrow();
         let active = downloads.iter().find(|active| active.key == *key)?;
         Some(active.download.received())
     }
 
-    fn receive(&self, key: &TransferKey, info: &FileInfo) -> Download {
-        let (me, event_key) = (self.me.clone(), key.clone());
+    pub(super) fn receive_anew(&self, key: &TransferKey, info: &FileInfo) -> Option<Download> {
+        self.receive(key, info, ReceiveProgress::new(info.size))
+    }
+
+    pub(super) fn receive(
+        &self,
+        key: &TransferKey,
+        info: &FileInfo,
+        progress: ReceiveProgress,
+    ) -> Option<Download> {
+        let store = self.store(key, info, progress.received())?;
+        Some(self.receive_into(key, mime(info), progress, store))
+    }
+
+    pub(super) fn receive_into(
+        &self,
+        key: &TransferKey,
+        mime: &str,
+        progress: ReceiveProgress,
+        store: FileStore,
+    ) -> Download {
+        let (me, key) = (self.me.clone(), key.clone());
         let on = move |event| {
             if let Some(files) = me.upgrade() {
-                files.on_download_event(&event_key, event);
+                files.on_download_event(&key, event);
             }
         };
-        let me = self.me.clone();
-        let provider = move || -> Pin<Box<dyn Future<Output = Option<Rc<Folder>>>>> {
-            Box::pin(async move {
-                let files = me.upgrade()?;
-                if let Some(folder) = &*files.folder.borrow() {
-                    return Some(Rc::clone(folder));
-                }
-                let opened = Rc::new(Folder::open().await.ok()?);
-                let mut folder = files.folder.borrow_mut();
-                // Another download may have opened one meanwhile; the unused folder is locked until the page is closed.
-                Some(Rc::clone(folder.get_or_insert(opened)))
-            })
-        };
-        self.file_count.set(self.file_count.get().wrapping_add(1));
-        // An object URL has the origin of this page, so only images keep a type that browsers render.
-        let mime = if info.is_image() {
-            &info.mime
-        } else {
-            "application/octet-stream"
-        };
-        Download::new(
-            info.size,
-            self.file_count.get().to_string(),
-            mime.to_owned(),
-            Box::new(provider),
-            Box::new(on),
-        )
+        Download::new(progress, mime.to_owned(), store, Box::new(on))
     }
 
     /// An event of the channel `files`.
@@ -234,63 +247,6 @@ impl Files {
         }
     }
 
-    /// The author does not send a file.
-    pub(crate) fn on_gone(&self, author: &PeerId, number: u64, why: GoneReason) {
-        let key = TransferKey::incoming(author, number);
-        match why {
-            GoneReason::Withdrawn => self.on_withdrawn(&key),
-            // What has arrived stays.
-            GoneReason::Cancelled => {
-                self.suspend_download(&key);
-                self.transfers.set_stage(&key, TransferStage::Cancelled);
-            }
-            GoneReason::Missing => {
-                self.suspend_download(&key);
-                self.transfers.set_stage(&key, TransferStage::Missing);
-            }
-        }
-        self.complete_in_order(author);
-        self.ask();
-    }
-
-    fn on_withdrawn(&self, key: &TransferKey) {
-        let withdrawn = TransferStage::Withdrawn;
-        let info = self.file_info(&key.author, key.number);
-        if let (None, Some(info)) = (self.transfers.stage(key), info) {
-            // Nobody has asked for it yet.
-            self.transfers.change(key, &mut |all| {
-                let incoming = Direction::Incoming;
-                transfers::begin(all, key, incoming, info.clone(), 0, withdrawn.clone());
-                true
-            });
-        }
-        self.finish_download(key, withdrawn);
-    }
-
-    /// The author has a file again that was missing.
-    pub(crate) fn on_available(&self, author: &PeerId, number: u64) {
-        let key = TransferKey::incoming(author, number);
-        if self.transfers.stage(&key) == Some(TransferStage::Missing) {
-            self.download(author, number);
-        }
-    }
-
-    /// A message arrived: downloads its file when it is a small image.
-    pub(crate) fn on_message(&self, author: &PeerId, number: u64) {
-        let auto = self.room.conversation.try_with_untracked(|c| {
-            let body = &c.entry(author, number)?.message.body;
-            Some(matches!(body, Body::File(info) if is_auto_received(info)))
-        });
-        if auto.flatten() == Some(true)
-            && self
-                .transfers
-                .stage(&TransferKey::incoming(author, number))
-                .is_none()
-        {
-            self.download(author, number);
-        }
-    }
-
     /// The connection to a peer is open: its downloads continue.
     pub(crate) fn on_open(&self, peer: &PeerId) {
         self.queue.borrow_mut().on_open(peer, now_ms());
@@ -302,16 +258,7 @@ impl Files {
                 client.send(peer, &ChatFrame::Kept { number });
             }
         }
-        let numbers = self.room.conversation.try_with_untracked(|c| {
-            let entries = c.entries().iter().rev().filter(|e| e.author == *peer);
-            let files =
-                entries.filter(|e| matches!(&e.message.body, Body::File(i) if is_auto_received(i)));
-            files.take(AUTO_IMAGES).map(|e| e.message.number).collect()
-        });
-        let numbers: Vec<u64> = numbers.unwrap_or_default();
-        for number in numbers {
-            self.on_message(peer, number);
-        }
+        self.receive_images(peer);
         for number in self.transfers.resumable(peer) {
             self.download(peer, number);
         }
@@ -341,6 +288,12 @@ impl Files {
                 self.finish_download(key, TransferStage::Corrupt);
                 self.send_stop(key);
             }
+            // Another tab has the room, and goes on with it.
+            DownloadEvent::Failed if !self.restored.get() || !self.identity.is_last() => {
+                drop(self.take_download(key));
+                self.transfers.set_stage(key, TransferStage::Paused);
+                return;
+            }
             DownloadEvent::Failed => {
                 self.finish_download(key, TransferStage::Failed);
                 self.send_stop(key);
@@ -350,7 +303,7 @@ impl Files {
     }
 
     /// Completes the files of a peer in the order in which they came: a small one is stored sooner than the large one before it.
-    fn complete_in_order(&self, peer: &PeerId) {
+    pub(super) fn complete_in_order(&self, peer: &PeerId) {
         loop {
             let mut arrived = self.arrived.borrow_mut();
             let first = arrived.iter().position(|(key, _)| key.peer == *peer);
@@ -359,8 +312,9 @@ impl Files {
             };
             let (key, file) = arrived.remove(at);
             drop(arrived);
-            let url = file.and_then(|file| self.url(&file));
+            let url = file.flatten().and_then(|file| self.url(&file));
             self.finish_download(&key, TransferStage::Complete { url });
+            self.show_amount();
             if let Some(client) = self.client.upgrade() {
                 let number = key.number;
                 client.send(&key.author, &ChatFrame::Kept { number });
@@ -376,11 +330,23 @@ impl Files {
     }
 
     /// Ends a download at its final stage.
-    fn finish_download(&self, key: &TransferKey, stage: TransferStage) {
+    pub(super) fn finish_download(&self, key: &TransferKey, stage: TransferStage) {
         let active = self.take_download(key);
         self.queue.borrow_mut().remove(&key.peer, key.number);
         if let Some((channel, _)) = self.channel(&key.peer) {
             channel.discard(key.number);
+        }
+        let is_complete = matches!(
+            self.transfers.stage(key),
+            Some(TransferStage::Complete { .. })
+        );
+        match (&stage, &active) {
+            (TransferStage::Complete { .. }, _) => {}
+            (TransferStage::Failed, Some(active)) => {
+                self.set_aside(key, active.download.is_kept());
+            }
+            _ if is_complete => {}
+            _ => self.discard(key),
         }
         self.transfers.set_stage(key, stage);
         drop(active);

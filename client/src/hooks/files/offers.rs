@@ -124,7 +124,7 @@ impl Files {
             for file in chosen {
                 let head = head(&file).await.unwrap_or_default();
                 let Some(files) = me.upgrade() else { return };
-                if !files.restore(&file, &head) {
+                if !files.recognize(&file, &head) {
                     let problem = AttachProblem::OtherFile(describe(&file).name);
                     let _ = files.room.draft.problem.try_set(Some(problem));
                 }
@@ -133,7 +133,7 @@ impl Files {
     }
 
     /// True when it was offered.
-    fn restore(&self, file: &File, head: &str) -> bool {
+    fn recognize(&self, file: &File, head: &str) -> bool {
         let (chosen, book) = (describe(file), self.offers.read());
         let numbers = self.room.conversation.try_with_untracked(|c| {
             let own = c.entries().iter().filter(|entry| c.is_mine(entry));

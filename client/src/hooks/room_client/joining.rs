@@ -95,7 +95,7 @@ impl RoomClient {
     fn run(&self, effect: JoinEffect) {
         match effect {
             JoinEffect::Claim { take } => self.claim(take),
-            JoinEffect::Release => self.identity.release(&self.storage.saved()),
+            JoinEffect::Release => self.identity.release(&self.saved()),
             JoinEffect::OpenSocket => self.open(),
             JoinEffect::CloseSocket => self.close(),
             JoinEffect::SendPing => self.send_to_server(&ClientMessage::Ping),
@@ -123,6 +123,9 @@ impl RoomClient {
             }
             let held = identity.is_held();
             let Some(client) = me.upgrade() else { return };
+            if held {
+                client.files.restore();
+            }
             client.step(match held {
                 true => JoinEvent::Claimed,
                 false => JoinEvent::HeldElsewhere,

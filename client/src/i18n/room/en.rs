@@ -168,8 +168,15 @@ pub const TEXT: Room = Room {
 
     // Files
     files: "Files",
-    no_disk: "This page cannot write to disk (that needs https or localhost), so a file of this size is held in memory.",
     no_files: "Drop files anywhere on this page, paste an image, or press +.",
+    kept: |size| format!("Kept in this browser: {size}"),
+    held: |size, limit| {
+        format!(
+            "This browser keeps no files for this page. Until it is closed, its memory has {size} of at most {limit}."
+        )
+    },
+    memory_full: "Too large for the memory of this page, as this browser keeps no files for it. Save and delete what was received, or use another browser.",
+    confirm_delete_kept: "Delete the received files of this room from this browser? What you have saved elsewhere stays.",
     from_peer: |name| format!("from {name}"),
     transfer_with: |name, what| format!("{name}: {what}"),
     shared: "shared with the room",
@@ -196,7 +203,7 @@ pub const TEXT: Room = Room {
     no_longer_available: "No longer available on this page.",
     checksum_mismatch: "Checksum mismatch. Download it again",
     no_answer: "The sender does not answer. Download it again",
-    write_failed: "Could not be saved. Is the disk full?",
+    write_failed: "Could not be saved. Delete received files, or make room on the disk, then continue",
     read_failed: "Could not be read. Was it changed or moved?",
     download: "Download",
     resume: "Resume",

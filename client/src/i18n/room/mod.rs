@@ -119,7 +119,10 @@ pub struct Room {
     // Files
     pub files: &'static str,
     pub no_files: &'static str,
-    pub no_disk: &'static str,
+    pub kept: fn(size: &str) -> String,
+    pub held: fn(size: &str, limit: &str) -> String,
+    pub memory_full: &'static str,
+    pub confirm_delete_kept: &'static str,
     pub from_peer: fn(name: &str) -> String,
     pub transfer_with: fn(name: &str, what: &str) -> String,
     pub shared: &'static str,

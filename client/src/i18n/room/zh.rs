@@ -150,8 +150,13 @@ pub const TEXT: Room = Room {
 
     // Files
     files: "文件",
-    no_disk: "此页面不能写入磁盘（需要 https 或 localhost），因此这么大的文件会占用内存。",
     no_files: "把文件拖到页面任意位置、粘贴图片，或点击 +。",
+    kept: |size| format!("此浏览器中保存了 {size}"),
+    held: |size, limit| {
+        format!("此浏览器不为此页面保存文件。页面关闭前，其内存中有 {size}（最多 {limit}）。")
+    },
+    memory_full: "此浏览器不为此页面保存文件，而页面的内存放不下该文件。请先另存并删除已接收的文件，或换用其他浏览器。",
+    confirm_delete_kept: "要从此浏览器中删除此房间已接收的文件吗？您另存的文件不受影响。",
     from_peer: |name| format!("来自 {name}"),
     transfer_with: |name, what| format!("{name}：{what}"),
     shared: "已分享到房间",
@@ -176,7 +181,7 @@ pub const TEXT: Room = Room {
     no_longer_available: "此页面已没有该文件。",
     checksum_mismatch: "校验失败，请重新下载",
     no_answer: "发送方无响应，请重新下载",
-    write_failed: "无法保存，磁盘是否已满？",
+    write_failed: "无法保存。请删除已接收的文件或清理磁盘，然后继续",
     read_failed: "无法读取，文件是否被修改或移动？",
     download: "下载",
     resume: "继续",
