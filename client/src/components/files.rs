@@ -9,6 +9,7 @@ use super::reactive::{button, fixed_text, localized_list, no_view, reactive_view
 use crate::hooks::derived::memo;
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
+use crate::hooks::visited::confirm;
 use crate::i18n::format::bytes;
 use crate::state::kept_file::{KeptAmount, MAX_HELD};
 
@@ -55,7 +56,7 @@ pub(crate) fn files(language: Language, room: RoomHandle) -> AnyView {
             };
             let delete = move || {
                 let question = language.room_untracked().confirm_delete_kept;
-                if window().confirm_with_message(question).unwrap_or(false) {
+                if confirm(question) {
                     room.delete_received();
                 }
             };

@@ -5,9 +5,11 @@ use leptos::prelude::*;
 use super::reactive::{button, click_handler, fixed_text};
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
+use crate::hooks::visited::confirm;
 use crate::i18n::Lang;
 use crate::i18n::format::{bytes, duration, progress_figure};
 use crate::state::room::{Direction, Transfer, TransferStage};
+use crate::state::transfers::{is_auto_received, is_deletable};
 
 pub(super) fn transfer_row(language: Language, room: RoomHandle, transfer: Transfer) -> AnyView {
     let text = language.room_untracked();
@@ -54,6 +56,17 @@ pub(super) fn transfer_row(language: Language, room: RoomHandle, transfer: Trans
             ))
         }
     };
+    // Small pictures would come again by themselves.
+    let deletable = incoming && is_deletable(&transfer) && !is_auto_received(&transfer.info);
+    let delete = deletable.then(|| {
+        let (author, number) = (transfer.author.clone(), transfer.number);
+        let delete = move || {
+            if confirm(text.confirm_delete_file) {
+                room.delete_one(&author, number);
+            }
+        };
+        button("button plain delete", "", fixed_text(text.delete), delete)
+    });
     let unfinished = matches!(
         transfer.stage,
         TransferStage::Requested
@@ -85,7 +98,7 @@ pub(super) fn transfer_row(language: Language, room: RoomHandle, transfer: Trans
             sentence = (text.transfer_with)(&name, &sentence);
         }
     }
-    view! { {bar} <div class="row between"><p class="small quiet tabular">{sentence}</p> {action}</div> }.into_any()
+    view! { {bar} <div class="row between"><p class="small quiet tabular">{sentence}</p> <span class="row">{action} {delete}</span></div> }.into_any()
 }
 
 /// `82.1 of 128 MB · 34 MB/s · 1 sec left`

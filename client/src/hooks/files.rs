@@ -153,6 +153,7 @@ impl Files {
             return;
         }
         if author == peer {
+            self.early.borrow_mut().retain(|early| *early != key);
             self.suspend_download(&key);
             self.record_stage(&key, KeptStage::Stopped);
             client.send(peer, &ChatFrame::Stop { number });

@@ -210,6 +210,11 @@ impl RoomHandle {
         self.with(|client| client.files().delete_received());
     }
 
+    /// Deletes what was received of one file.
+    pub(crate) fn delete_one(self, author: &PeerId, number: u64) {
+        self.with(|client| client.files().delete_one(author, number));
+    }
+
     /// Takes back the offer of this message.
     pub(crate) fn withdraw(self, number: u64) {
         if self.is_in() {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use leptos::prelude::*;
+use shared::chat::FileInfo;
 use shared::conversation::MAX_ENTRIES;
 use shared::signaling::PeerId;
 
@@ -34,18 +35,32 @@ impl TransferBoard {
 
     /// The delivery of a message has changed.
     pub(crate) fn notify(&self, author: &PeerId, number: u64) {
-        self.trigger(author, number).notify();
+        let files = self.files.borrow();
+        let at = find(&files, author, number).ok();
+        let trigger = at.map(|at| files[at].changed.clone());
+        drop(files);
+        if let Some(trigger) = trigger {
+            trigger.notify();
+        }
     }
 
     /// The transfers of a file.
     pub(crate) fn of(&self, author: &PeerId, number: u64) -> Vec<Transfer> {
-        self.with(author, number, |file| file.transfers.clone())
+        let files = self.files.borrow();
+        let at = find(&files, author, number).ok();
+        at.map_or_else(Vec::new, |at| files[at].transfers.clone())
     }
 
     pub(crate) fn stage(&self, key: &TransferKey) -> Option<TransferStage> {
-        self.with(&key.author, key.number, |file| {
-            transfers::stage(&file.transfers, key).cloned()
-        })
+        let files = self.files.borrow();
+        let at = find(&files, &key.author, key.number).ok()?;
+        transfers::stage(&files[at].transfers, key).cloned()
+    }
+
+    /// The file of a transfer.
+    pub(crate) fn info(&self, key: &TransferKey) -> Option<FileInfo> {
+        let mut all = self.of(&key.author, key.number);
+        transfers::find(&mut all, key).map(|transfer| transfer.info.clone())
     }
 
     /// Notifies the page when `change` returns true, and returns that.
@@ -65,9 +80,10 @@ impl TransferBoard {
 
     /// Sets the stage of a transfer. True when it changed.
     pub(crate) fn set_stage(&self, key: &TransferKey, stage: TransferStage) -> bool {
-        self.change(key, &mut |all| {
-            transfers::set_stage(all, key, stage.clone())
-        })
+        self.stage(key).is_some()
+            && self.change(key, &mut |all| {
+                transfers::set_stage(all, key, stage.clone())
+            })
     }
 
     /// Pauses the transfers with a peer.
@@ -152,12 +168,14 @@ impl TransferBoard {
     }
 }
 
+/// Where the file is, or would be.
+fn find(files: &[SharedFile], author: &PeerId, number: u64) -> Result<usize, usize> {
+    files.binary_search_by(|file| (file.id.0, &file.id.1).cmp(&(number, author)))
+}
+
 /// Where the file is, or now is.
 fn position(files: &mut Vec<SharedFile>, author: &PeerId, number: u64) -> usize {
-    let find = |files: &Vec<SharedFile>| {
-        files.binary_search_by(|file| (file.id.0, &file.id.1).cmp(&(number, author)))
-    };
-    if let Ok(at) = find(files) {
+    if let Ok(at) = find(files, author, number) {
         return at;
     }
     if files.len() >= MAX_FILES {
@@ -165,7 +183,7 @@ fn position(files: &mut Vec<SharedFile>, author: &PeerId, number: u64) -> usize 
         let idle = files.iter().position(|file| file.transfers.is_empty());
         files.remove(idle.unwrap_or(0));
     }
-    let at = find(files).unwrap_or_else(|at| at);
+    let at = find(files, author, number).unwrap_or_else(|at| at);
     files.insert(
         at,
         SharedFile {

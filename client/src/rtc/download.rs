@@ -90,6 +90,17 @@ impl Download {
         self.state.progress.borrow().received()
     }
 
+    /// Bytes that have been announced and have not arrived.
+    pub fn remaining(&self) -> u64 {
+        let progress = self.state.progress.borrow();
+        progress.size().saturating_sub(progress.received())
+    }
+
+    /// The last byte has arrived, and the hash is right.
+    pub fn is_whole(&self) -> bool {
+        self.state.complete.get()
+    }
+
     /// The next bytes.
     pub fn push(&self, bytes: ReceivedBytes) {
         self.state.push(bytes);

@@ -87,6 +87,10 @@ impl KeptFiles {
         sizes.iter().map(|(key, _)| key.clone()).collect()
     }
 
+    pub fn contains(&self, key: &KeptKey) -> bool {
+        self.sizes.borrow().iter().any(|(other, _)| other == key)
+    }
+
     /// Nothing is written from now on.
     pub fn close(&self) {
         self.closed.set(true);
@@ -171,6 +175,9 @@ impl KeptFiles {
     /// The storage is full, or another tab has the room.
     pub async fn set_record(&self, key: &KeptKey, record: &str) -> Result<(), JsValue> {
         let change = put(&self.key(key), record.into());
+        if !self.contains(key) {
+            self.set_size(key, 0);
+        }
         self.write(vec![(RECORDS, change)]).await
     }
 
@@ -183,10 +190,9 @@ impl KeptFiles {
             changes.push((PIECES, Change::DeleteRange(below(&key)?)));
             changes.push((RECORDS, Change::Delete(list(&key))));
         }
-        self.write(changes).await?;
-        let mut sizes = self.sizes.borrow_mut();
-        sizes.retain(|(key, _)| !keys.contains(key));
-        Ok(())
+        let sizes = &self.sizes;
+        sizes.borrow_mut().retain(|(key, _)| !keys.contains(key));
+        self.write(changes).await
     }
 
     async fn write(&self, changes: Vec<(&'static str, Change)>) -> Result<(), JsValue> {

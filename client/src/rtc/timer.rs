@@ -1,5 +1,9 @@
 //! Timers that are cancelled when their Rust value is dropped, and the clocks of the client.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen_futures::JsFuture;
@@ -67,6 +71,16 @@ pub async fn sleep(ms: i32) {
         }
     });
     let _ = JsFuture::from(promise).await;
+}
+
+/// The result of `future`, or `None` after `ms` milliseconds without one.
+pub async fn within<T>(ms: i32, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut late) = (pin!(future), pin!(sleep(ms)));
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => late.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 /// Milliseconds of a monotonic clock (`performance.now()`).

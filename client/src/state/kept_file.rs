@@ -1,4 +1,4 @@
-//! Received files that the browser keeps until they are saved or deleted: what is recorded of each, and what becomes of it when the room is opened.
+//! Received files that the browser keeps until they are deleted: what is recorded of each, and what becomes of it when the room is opened.
 //! Where the browser keeps nothing, the page holds them in its memory ([`HeldFiles`]).
 
 use shared::chat::FileInfo;
@@ -17,15 +17,12 @@ pub enum KeptStage {
     /// Not complete; the user has stopped it.
     Stopped,
     Complete,
-    /// The user has saved it elsewhere.
-    Saved,
 }
 
-const STAGES: [(&str, KeptStage); 4] = [
+const STAGES: [(&str, KeptStage); 3] = [
     ("wanted", KeptStage::Wanted),
     ("stopped", KeptStage::Stopped),
     ("complete", KeptStage::Complete),
-    ("saved", KeptStage::Saved),
 ];
 
 /// Saved as `STAGE SIZE MIME NAME`, a MIME type without spaces, `-` for none.
@@ -77,14 +74,18 @@ pub enum KeptAction {
 pub fn on_open(record: &KeptRecord, kept: u64) -> KeptAction {
     let whole = kept == record.info.size;
     match record.stage {
-        // A picture is shown in the conversation, too.
-        KeptStage::Saved if whole && record.info.is_image() => KeptAction::Show,
         KeptStage::Complete if whole => KeptAction::Show,
-        KeptStage::Saved | KeptStage::Complete => KeptAction::Delete,
+        KeptStage::Complete => KeptAction::Delete,
         _ if kept > record.info.size => KeptAction::Delete,
         KeptStage::Wanted => KeptAction::Continue,
         KeptStage::Stopped => KeptAction::Stop,
     }
+}
+
+/// Whether a picture is downloaded without asking the user. In bytes: `kept` are there, `coming` are announced of files that are being received, `size` of
+/// the picture.
+pub fn has_room_for_picture(kept: u64, coming: u64, size: u64) -> bool {
+    kept.saturating_add(coming).saturating_add(size) <= MAX_AUTO_KEPT
 }
 
 /// How much of the received files there is, and where.
@@ -132,9 +133,8 @@ impl HeldFiles {
         self.files.retain(|file| file.key != *key);
     }
 
-    /// Removes all but these.
-    pub fn retain(&mut self, stay: &[TransferKey]) {
-        self.files.retain(|file| stay.contains(&file.key));
+    pub fn keys(&self) -> impl Iterator<Item = &TransferKey> {
+        self.files.iter().map(|file| &file.key)
     }
 
     /// The user has saved it.
@@ -187,11 +187,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_complete_is_shown_until_it_is_saved() {
+    fn what_is_complete_is_shown() {
         let on_open = |stage, mime, kept| on_open(&record(stage, mime), kept);
         assert_eq!(on_open(KeptStage::Complete, "", 9), KeptAction::Show);
-        assert_eq!(on_open(KeptStage::Saved, "", 9), KeptAction::Delete);
-        assert_eq!(on_open(KeptStage::Saved, "image/png", 9), KeptAction::Show);
         assert_eq!(on_open(KeptStage::Complete, "", 8), KeptAction::Delete);
     }
 
@@ -203,6 +201,19 @@ mod tests {
         assert_eq!(on_open(&wanted, 10), KeptAction::Delete);
         let stopped = record(KeptStage::Stopped, "");
         assert_eq!(on_open(&stopped, 4), KeptAction::Stop);
+    }
+
+    #[test]
+    fn pictures_that_are_announced_count_before_they_arrive() {
+        assert!(has_room_for_picture(0, 0, MAX_AUTO_KEPT));
+        assert!(!has_room_for_picture(1, 0, MAX_AUTO_KEPT));
+        assert!(!has_room_for_picture(0, MAX_AUTO_KEPT, 1));
+        assert!(!has_room_for_picture(u64::MAX, u64::MAX, 1));
+        let (mut coming, size) = (0, 8_000_000);
+        while has_room_for_picture(0, coming, size) {
+            coming += size;
+        }
+        assert_eq!(coming, MAX_AUTO_KEPT);
     }
 
     #[test]
@@ -220,6 +231,7 @@ mod tests {
         assert!(held.admit(&key(2), &info("", MAX_HELD - 1_000)), "again");
         held.set_saved(&key(2));
         assert!(!held.has_unsaved());
+        assert!(held.keys().eq(&[key(1), key(2)]));
         held.remove(&key(1));
         assert_eq!(held.bytes(), MAX_HELD - 1_000);
         assert!(held.admit(&key(3), &info("", 1_000)));

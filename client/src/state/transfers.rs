@@ -1,6 +1,6 @@
 //! File transfers: their stages, and which files are requested without asking the user.
 
-use shared::chat::FileInfo;
+use shared::chat::{FileInfo, GoneReason};
 use shared::signaling::PeerId;
 
 use super::room::{Direction, Transfer, TransferStage};
@@ -130,6 +130,54 @@ pub fn resumable(transfers: &[Transfer], author: &PeerId) -> Vec<u64> {
         .collect()
 }
 
+/// The stage of an incoming file whose author does not send it. `None`: it stays as it is, since what the user has stopped, or what has failed, does not
+/// begin again by itself.
+pub fn gone(stage: Option<&TransferStage>, why: GoneReason) -> Option<TransferStage> {
+    let goes_on = stage.is_some_and(goes_on);
+    match why {
+        GoneReason::Cancelled if goes_on => Some(TransferStage::Cancelled),
+        GoneReason::Missing if goes_on => Some(TransferStage::Missing),
+        GoneReason::Withdrawn => match stage {
+            Some(TransferStage::Complete { .. } | TransferStage::Withdrawn) => None,
+            _ => Some(TransferStage::Withdrawn),
+        },
+        GoneReason::Cancelled | GoneReason::Missing => None,
+    }
+}
+
+/// The transfer continues without the user.
+fn goes_on(stage: &TransferStage) -> bool {
+    matches!(
+        stage,
+        TransferStage::Requested
+            | TransferStage::Running
+            | TransferStage::Paused
+            | TransferStage::Missing
+            | TransferStage::Left
+    )
+}
+
+/// The user may delete what was received of an incoming file. Cancel it before when it continues by itself.
+pub fn is_deletable(transfer: &Transfer) -> bool {
+    match &transfer.stage {
+        TransferStage::Complete { url } => url.is_some(),
+        TransferStage::Stopped
+        | TransferStage::Cancelled
+        | TransferStage::Unanswered
+        | TransferStage::Failed => transfer.done > 0,
+        _ => false,
+    }
+}
+
+/// Whether a transfer stays when all received files are deleted: it continues, also after space was made, or nothing is kept of it.
+pub fn outlives_deletion(stage: &TransferStage) -> bool {
+    match stage {
+        TransferStage::Complete { url } => url.is_none(),
+        TransferStage::Withdrawn | TransferStage::Failed => true,
+        stage => goes_on(stage),
+    }
+}
+
 /// Removes the transfers from others but those that `stays` says. Returns their object URLs.
 pub fn remove_incoming(
     transfers: &mut Vec<Transfer>,
@@ -229,6 +277,64 @@ mod tests {
         set_stage(&mut transfers, &key, complete);
         assert_eq!(remove_incoming(&mut transfers, &|_| false), ["blob:x"]);
         assert_eq!(transfers.len(), 1);
+    }
+
+    #[test]
+    fn an_author_cannot_restart_what_was_stopped() {
+        use TransferStage as Stage;
+        let complete = Stage::Complete { url: None };
+        for (why, then) in [
+            (GoneReason::Cancelled, Stage::Cancelled),
+            (GoneReason::Missing, Stage::Missing),
+        ] {
+            for stage in [Stage::Requested, Stage::Running, Stage::Paused, Stage::Left] {
+                assert_eq!(gone(Some(&stage), why), Some(then.clone()), "{stage:?}");
+            }
+            for stage in [
+                Stage::Stopped,
+                Stage::Cancelled,
+                Stage::Corrupt,
+                Stage::Failed,
+                Stage::Unanswered,
+                Stage::Withdrawn,
+                complete.clone(),
+            ] {
+                assert_eq!(gone(Some(&stage), why), None, "{stage:?}");
+            }
+            assert_eq!(gone(None, why), None);
+        }
+        let withdrawn = GoneReason::Withdrawn;
+        for stage in [None, Some(&Stage::Stopped), Some(&Stage::Missing)] {
+            assert_eq!(gone(stage, withdrawn), Some(Stage::Withdrawn));
+        }
+        assert_eq!(gone(Some(&complete), withdrawn), None, "it is there");
+        assert_eq!(gone(Some(&Stage::Withdrawn), withdrawn), None);
+    }
+
+    #[test]
+    fn what_can_go_on_outlives_the_deletion_of_all() {
+        use TransferStage as Stage;
+        let kept = Stage::Complete {
+            url: Some("blob:x".to_owned()),
+        };
+        let elsewhere = Stage::Complete { url: None };
+        for stage in [
+            Stage::Running,
+            Stage::Left,
+            Stage::Failed,
+            Stage::Withdrawn,
+            elsewhere,
+        ] {
+            assert!(outlives_deletion(&stage), "{stage:?}");
+        }
+        for stage in [Stage::Stopped, Stage::Cancelled, kept] {
+            assert!(!outlives_deletion(&stage), "{stage:?}");
+            let (mut transfers, _) = one(stage);
+            transfers[0].done = 4;
+            assert!(is_deletable(&transfers[0]));
+        }
+        assert!(!is_deletable(&one(Stage::Stopped).0[0]), "nothing is there");
+        assert!(!is_deletable(&one(Stage::Running).0[0]), "cancel it before");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Received files over a reload: kept until they are saved or deleted, continued when they are not whole.
+//! Received files over a reload: kept until they are deleted, continued when they are not whole.
 
 use testkit::browser::TestBrowser;
 use testkit::{TestServer, dist};
@@ -25,8 +25,24 @@ async fn get(browser: &TestBrowser, name: &str) {
     browser.click(&format!("{} .get", card(name))).await;
 }
 
-/// A whole file is there after reloads, until it is saved; what is deleted is gone.
-async fn kept_until_saved_or_deleted(ann: &TestBrowser, lin: &TestBrowser) {
+/// Presses the button that deletes one file.
+async fn delete(browser: &TestBrowser, name: &str) {
+    agree(browser).await;
+    browser.click(&format!("{} .delete", card(name))).await;
+}
+
+/// Agrees to every question of the page.
+async fn agree(browser: &TestBrowser) {
+    browser
+        .run_in_page("window.confirm = () => true; document.body.dataset.agrees = 'yes'")
+        .await;
+    browser
+        .until("it agrees", "document.body.dataset.agrees")
+        .await;
+}
+
+/// A whole file is there after reloads, also one that was saved; what is deleted is gone.
+async fn kept_until_deleted(ann: &TestBrowser, lin: &TestBrowser) {
     let mut hashes = Vec::new();
     for name in ["one.bin", "two.bin"] {
         hashes.push(offer(ann, name, 5_000_000).await);
@@ -49,10 +65,16 @@ async fn kept_until_saved_or_deleted(ann: &TestBrowser, lin: &TestBrowser) {
     stage_is(lin, "one.bin", "complete").await;
     lin.reload().await;
     stage_is(lin, "two.bin", "complete").await;
+    // The dialog of the browser may have been cancelled.
+    stage_is(lin, "one.bin", "complete").await;
+    assert_eq!(complete_hash(lin, "one.bin").await, hashes[0]);
+    delete(lin, "one.bin").await;
     stage_is(lin, "one.bin", "offered").await;
-    lin.run_in_page("window.confirm = () => true; document.body.dataset.agrees = 'yes'")
-        .await;
-    lin.until("it agrees", "document.body.dataset.agrees").await;
+    lin.shows("Kept in this browser: 5.0 MB").await;
+    lin.reload().await;
+    stage_is(lin, "two.bin", "complete").await;
+    stage_is(lin, "one.bin", "offered").await;
+    agree(lin).await;
     lin.click("#delete-kept").await;
     stage_is(lin, "two.bin", "offered").await;
     lin.until("nothing is kept", "!document.querySelector('#kept')")
@@ -64,10 +86,10 @@ async fn kept_until_saved_or_deleted(ann: &TestBrowser, lin: &TestBrowser) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn received_files_are_kept_until_they_are_saved_or_deleted() {
+async fn received_files_are_kept_until_they_are_deleted() {
     let server = server().await;
     let [ann, lin] = ann_and_lin(&server, "kept").await;
-    kept_until_saved_or_deleted(&ann, &lin).await;
+    kept_until_deleted(&ann, &lin).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,7 +100,7 @@ async fn firefox_keeps_received_files_too() {
     join(&ann, &server, "kept", "Ann").await;
     join(&fox, &server, "kept", "Fox").await;
     connected_to(&fox, "Ann").await;
-    kept_until_saved_or_deleted(&ann, &fox).await;
+    kept_until_deleted(&ann, &fox).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,8 +234,14 @@ async fn a_full_storage_loses_nothing_that_is_there() {
     offer(&ann, "one.bin", 3_000_000).await;
     get(&lin, "one.bin").await;
     stage_is(&lin, "one.bin", "complete").await;
+    // What is deleted makes room; before each piece, a range of later ones is deleted.
     lin.run(
-        "window.free = 2;
+        "window.free = 2; window.confirm = () => true;
+         const remove = IDBObjectStore.prototype.delete;
+         IDBObjectStore.prototype.delete = function(key) {
+             if (Array.isArray(key)) window.free = Infinity;
+             return remove.call(this, key);
+         };
          const put = IDBObjectStore.prototype.put;
          IDBObjectStore.prototype.put = function(value, key) {
              if (value instanceof Blob && window.free-- <= 0) throw new DOMException('full', 'QuotaExceededError');
@@ -231,18 +259,19 @@ async fn a_full_storage_loses_nothing_that_is_there() {
         const bar = () => document.querySelector('#files progress');
         window.lowest = 60e6;
         new MutationObserver(() => window.lowest = Math.min(window.lowest, bar()?.value ?? window.lowest))
-            .observe(document.querySelector('#files'), { subtree: true, childList: true, attributes: true });
-        window.free = Infinity";
+            .observe(document.querySelector('#files'), { subtree: true, childList: true, attributes: true })";
     lin.run(lowest).await;
+    lin.click("#delete-kept").await;
+    stage_is(&lin, "one.bin", "offered").await;
+    stage_is(&lin, "f.bin", "failed").await;
     get(&lin, "f.bin").await;
     stage_is(&lin, "f.bin", "complete").await;
     assert_eq!(complete_hash(&lin, "f.bin").await, hash);
     let lowest = lin.run("return window.lowest").await;
     assert!(lowest.as_f64() > Some(2e6), "it continued at {lowest}");
     lin.reload().await;
-    for name in ["one.bin", "f.bin"] {
-        stage_is(&lin, name, "complete").await;
-    }
+    stage_is(&lin, "f.bin", "complete").await;
+    stage_is(&lin, "one.bin", "offered").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -311,4 +340,15 @@ async fn a_large_file_is_written_where_the_user_has_chosen() {
     assert_eq!(written, hash);
     let kept = "return document.querySelector('#kept')";
     assert!(lin.run(kept).await.is_null(), "it is written once");
+    lin.reload().await;
+    link_is(&lin, "joined").await;
+    connected_to(&lin, "Ann").await;
+    // What continues by itself comes before what is asked for.
+    offer(&ann, "after.bin", 100_000).await;
+    get(&lin, "after.bin").await;
+    stage_is(&lin, "after.bin", "complete").await;
+    stage_is(&lin, "big.bin", "offered").await;
+    let continued = format!("{PIECES}.then(sizes => sizes.length > 1)");
+    let continued = lin.run(&format!("return await {continued}")).await;
+    assert_eq!(continued, false, "it is not downloaded once more");
 }

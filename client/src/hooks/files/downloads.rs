@@ -22,7 +22,9 @@ impl Files {
     /// Starts, continues or retries a download.
     pub(crate) fn download(&self, author: &PeerId, number: u64) {
         let key = TransferKey::incoming(author, number);
-        let Some(info) = self.file_info(author, number) else {
+        // The messages may come later than what is kept of their files.
+        let info = self.file_info(author, number);
+        let Some(info) = info.or_else(|| self.transfers.info(&key)) else {
             return;
         };
         if matches!(
@@ -34,6 +36,7 @@ impl Files {
             return;
         }
         if !self.restored.get() {
+            self.begin(&key, &info, 0, TransferStage::Requested);
             return self.early.borrow_mut().push(key);
         }
         // A download continues where it stopped.
@@ -201,7 +204,7 @@ impl Files {
     }
 
     /// Does this with a download, outside of the list: it may end the download.
-    fn with_download(&self, key: &TransferKey, act: impl FnOnce(&Download)) {
+    pub(super) fn with_download(&self, key: &TransferKey, act: impl FnOnce(&Download)) {
         let downloads = self.downloads.borrow();
         let active = downloads.iter().find(|active| active.key == *key);
         let download = active.map(|active| Rc::clone(&active.download));
@@ -322,7 +325,7 @@ impl Files {
         }
     }
 
-    fn take_download(&self, key: &TransferKey) -> Option<ActiveDownload> {
+    pub(super) fn take_download(&self, key: &TransferKey) -> Option<ActiveDownload> {
         let mut downloads = self.downloads.borrow_mut();
         let at = downloads.iter().position(|active| active.key == *key)?;
         self.arrived.borrow_mut().retain(|(other, _)| other != key);

@@ -4,24 +4,26 @@ use shared::chat::GoneReason;
 use shared::signaling::PeerId;
 
 use super::Files;
+use crate::state::kept_file::KeptStage;
 use crate::state::room::TransferStage;
-use crate::state::transfers::TransferKey;
+use crate::state::transfers::{TransferKey, gone};
 
 impl Files {
     /// The author does not send a file.
     pub(crate) fn on_gone(&self, author: &PeerId, number: u64, why: GoneReason) {
         let key = TransferKey::incoming(author, number);
-        match why {
-            GoneReason::Withdrawn => self.on_withdrawn(&key),
+        let Some(stage) = gone(self.transfers.stage(&key).as_ref(), why) else {
+            return;
+        };
+        if stage == TransferStage::Withdrawn {
+            self.on_withdrawn(&key);
+        } else {
             // What has arrived stays.
-            GoneReason::Cancelled => {
-                self.suspend_download(&key);
-                self.transfers.set_stage(&key, TransferStage::Cancelled);
+            self.suspend_download(&key);
+            if stage == TransferStage::Cancelled {
+                self.record_stage(&key, KeptStage::Stopped);
             }
-            GoneReason::Missing => {
-                self.suspend_download(&key);
-                self.transfers.set_stage(&key, TransferStage::Missing);
-            }
+            self.transfers.set_stage(&key, stage);
         }
         self.complete_in_order(author);
         self.ask();

@@ -1,4 +1,4 @@
-//! Received files over a reload: the browser keeps them until they are saved or deleted. The tab that has the room reads and writes them.
+//! Received files over a reload: the browser keeps them until they are deleted. The tab that has the room reads and writes them.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,15 +7,20 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::chat::FileInfo;
 use shared::signaling::PeerId;
+use wasm_bindgen::JsValue;
 use web_sys::Url;
 
 use super::{ActiveDownload, Files};
 use crate::rtc::download::Download;
 use crate::rtc::kept_files::{KeptFile, KeptFiles, KeptKey, delete_room, joined, progress};
 use crate::rtc::store::{FileStore, KeptStore};
+use crate::rtc::timer::within;
 use crate::state::kept_file::{KeptAction, KeptAmount, KeptRecord, KeptStage, on_open};
 use crate::state::room::{Direction, Transfer, TransferStage};
 use crate::state::transfers::{self, TransferKey};
+
+/// Received files are held in memory when the database has not answered after this long.
+const OPEN_MS: i32 = 10_000;
 
 impl Files {
     /// The room is this tab's: shows what was received before, and continues it.
@@ -29,11 +34,15 @@ impl Files {
         };
         let room = self.stored_as.clone();
         spawn_local(async move {
-            let kept = KeptFiles::open(room, Box::new(is_ours)).await;
-            let kept = kept.ok().map(Rc::new);
-            let all = match &kept {
-                Some(kept) => kept.all().await.unwrap_or_default(),
-                None => Vec::new(),
+            let open = async {
+                let kept = KeptFiles::open(room, Box::new(is_ours)).await?;
+                let all = kept.all().await?;
+                Ok::<_, JsValue>((Rc::new(kept), all))
+            };
+            // What cannot be read is not written either.
+            let (kept, all) = match within(OPEN_MS, open).await {
+                Some(Ok((kept, all))) => (Some(kept), all),
+                _ => (None, Vec::new()),
             };
             let files = me.upgrade().filter(|files| files.identity.is_held());
             let Some(files) = files else { return };
@@ -170,11 +179,15 @@ impl Files {
                     // It begins again.
                     Err(_) => files.receive_anew(&key, &info),
                 };
-                let Some(download) = download else { return };
+                let Some(download) = download else {
+                    return files.begin(&key, &info, 0, TransferStage::Failed);
+                };
                 files.add_download(&key, download);
             }
-            let stopped = files.transfers.stage(&key) == Some(TransferStage::Stopped);
-            if !stopped {
+            // Unless it was stopped meanwhile.
+            if let Some(TransferStage::Requested | TransferStage::Paused) =
+                files.transfers.stage(&key)
+            {
                 files.enqueue(&key, &info);
             }
         });
@@ -187,8 +200,16 @@ impl Files {
         downloads.push(ActiveDownload { key, download });
     }
 
-    /// Records what the user wants with a file that is kept.
+    /// Records what is to be done with a file that is kept. One that is whole is recorded as such; nothing is kept of one that goes where the user has
+    /// chosen.
     pub(super) fn record_stage(&self, key: &TransferKey, stage: KeptStage) {
+        let mut other = false;
+        self.with_download(key, |download| {
+            other = download.is_whole() || !download.is_kept();
+        });
+        if other {
+            return;
+        }
         let kept = self.kept.borrow().clone();
         let transfers = self.transfers.of(&key.author, key.number);
         let mut transfers = transfers.into_iter();
@@ -208,7 +229,6 @@ impl Files {
     pub(crate) fn on_saved(&self, author: &PeerId, number: u64) {
         let key = TransferKey::incoming(author, number);
         self.held.borrow_mut().set_saved(&key);
-        self.record_stage(&key, KeptStage::Saved);
     }
 
     /// What has arrived of a download is of no use.
@@ -228,8 +248,10 @@ impl Files {
         }
     }
 
-    fn delete_kept(&self, keys: Vec<KeptKey>) {
-        if let Some(kept) = self.kept.borrow().clone() {
+    fn delete_kept(&self, mut keys: Vec<KeptKey>) {
+        let kept = self.kept.borrow().clone();
+        keys.retain(|key| kept.as_ref().is_some_and(|kept| kept.contains(key)));
+        if let Some(kept) = kept.filter(|_| !keys.is_empty()) {
             let me = self.me.clone();
             spawn_local(async move {
                 // What cannot be deleted is there the next time.
@@ -241,24 +263,41 @@ impl Files {
         }
     }
 
-    /// Deletes all received files, except those that are being received.
+    /// Deletes all received files, except those that continue.
     pub(crate) fn delete_received(&self) {
-        self.partial.take();
-        self.remove_received(&|files, transfer| {
-            let key = TransferKey::incoming(&transfer.author, transfer.number);
-            files.received(&key).is_some()
-        });
+        let held = self.held.borrow();
         let downloads = self.downloads.borrow();
-        let active: Vec<_> = downloads.iter().map(|active| active.key.clone()).collect();
-        drop(downloads);
-        self.held.borrow_mut().retain(&active);
-        self.show_amount();
-        if let Some(kept) = self.kept.borrow().clone() {
-            let active: Vec<_> = active.iter().map(Self::kept_key).collect();
-            let mut keys = kept.keys();
-            keys.retain(|key| !active.contains(key));
-            self.delete_kept(keys);
+        let mut keys: Vec<_> = downloads.iter().map(|active| active.key.clone()).collect();
+        keys.extend(held.keys().cloned());
+        drop((held, downloads));
+        if let Some(kept) = &*self.kept.borrow() {
+            let kept = kept.keys().into_iter();
+            keys.extend(kept.map(|key| TransferKey::incoming(&key.author, key.number)));
         }
+        keys.retain(|key| {
+            let stage = self.transfers.stage(key);
+            !stage.as_ref().is_some_and(transfers::outlives_deletion)
+        });
+        self.delete_files(&keys);
+    }
+
+    /// Deletes what was received of one file.
+    pub(crate) fn delete_one(&self, author: &PeerId, number: u64) {
+        self.delete_files(&[TransferKey::incoming(author, number)]);
+    }
+
+    fn delete_files(&self, keys: &[TransferKey]) {
+        for key in keys {
+            self.suspend_download(key);
+            drop(self.take_download(key));
+            self.held.borrow_mut().remove(key);
+        }
+        self.partial.borrow_mut().retain(|key| !keys.contains(key));
+        self.remove_received(&|_, transfer| {
+            !keys.contains(&TransferKey::incoming(&transfer.author, transfer.number))
+        });
+        self.delete_kept(keys.iter().map(Self::kept_key).collect());
+        self.show_amount();
     }
 
     /// Removes received files from the page, but those that `stays` says.

@@ -1,14 +1,11 @@
 //! Small pictures, which are downloaded without asking the user.
 
-use std::rc::Rc;
-
 use leptos::prelude::*;
-use shared::chat::Body;
+use shared::chat::{Body, FileInfo};
 use shared::signaling::PeerId;
 
 use super::Files;
-use crate::rtc::kept_files::KeptFiles;
-use crate::state::kept_file::MAX_AUTO_KEPT;
+use crate::state::kept_file::has_room_for_picture;
 use crate::state::transfers::{TransferKey, is_auto_received};
 
 /// The number of pictures of a person, newest first, that are downloaded again after a reload.
@@ -17,16 +14,10 @@ const AUTO_IMAGES: usize = 20;
 impl Files {
     /// A message arrived: downloads its file when it is a small image.
     pub(crate) fn on_message(&self, author: &PeerId, number: u64) {
-        let auto = self.room.conversation.try_with_untracked(|c| {
-            let body = &c.entry(author, number)?.message.body;
-            Some(matches!(body, Body::File(info) if is_auto_received(info)))
-        });
-        if auto.flatten() == Some(true)
-            && self.takes_images()
-            && self
-                .transfers
-                .stage(&TransferKey::incoming(author, number))
-                .is_none()
+        let key = TransferKey::incoming(author, number);
+        let picture = self.file_info(author, number).filter(is_auto_received);
+        if self.transfers.stage(&key).is_none()
+            && picture.is_some_and(|picture| self.takes_picture(&picture))
         {
             self.download(author, number);
         }
@@ -62,10 +53,20 @@ impl Files {
         }
     }
 
-    /// Whether small pictures are downloaded without asking the user.
-    fn takes_images(&self) -> bool {
-        let kept = self.kept.borrow();
-        let has_room = |kept: &Rc<KeptFiles>| kept.bytes() < MAX_AUTO_KEPT;
-        self.restored.get() && kept.as_ref().is_none_or(has_room)
+    /// Whether a small picture is downloaded without asking the user.
+    fn takes_picture(&self, picture: &FileInfo) -> bool {
+        let (kept, coming) = match &*self.kept.borrow() {
+            Some(kept) => {
+                let downloads = self.downloads.borrow();
+                let kept_ones = downloads.iter().filter(|active| active.download.is_kept());
+                (
+                    kept.bytes(),
+                    kept_ones.map(|active| active.download.remaining()).sum(),
+                )
+            }
+            // The memory counts whole files.
+            None => (self.held.borrow().bytes(), 0),
+        };
+        self.restored.get() && has_room_for_picture(kept, coming, picture.size)
     }
 }

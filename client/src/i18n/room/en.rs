@@ -176,7 +176,8 @@ pub const TEXT: Room = Room {
         )
     },
     memory_full: "Too large for the memory of this page, as this browser keeps no files for it. Save and delete what was received, or use another browser.",
-    confirm_delete_kept: "Delete the received files of this room from this browser? What you have saved elsewhere stays.",
+    confirm_delete_kept: "Delete the received files of this room from this browser? What you have saved elsewhere stays, and so do files that are still being received.",
+    confirm_delete_file: "Delete this file from this browser? What you have saved elsewhere stays.",
     from_peer: |name| format!("from {name}"),
     transfer_with: |name, what| format!("{name}: {what}"),
     shared: "shared with the room",

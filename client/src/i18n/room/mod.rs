@@ -123,6 +123,7 @@ pub struct Room {
     pub held: fn(size: &str, limit: &str) -> String,
     pub memory_full: &'static str,
     pub confirm_delete_kept: &'static str,
+    pub confirm_delete_file: &'static str,
     pub from_peer: fn(name: &str) -> String,
     pub transfer_with: fn(name: &str, what: &str) -> String,
     pub shared: &'static str,

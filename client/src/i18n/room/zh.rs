@@ -156,7 +156,8 @@ pub const TEXT: Room = Room {
         format!("此浏览器不为此页面保存文件。页面关闭前，其内存中有 {size}（最多 {limit}）。")
     },
     memory_full: "此浏览器不为此页面保存文件，而页面的内存放不下该文件。请先另存并删除已接收的文件，或换用其他浏览器。",
-    confirm_delete_kept: "要从此浏览器中删除此房间已接收的文件吗？您另存的文件不受影响。",
+    confirm_delete_kept: "要从此浏览器中删除此房间已接收的文件吗？您另存的文件和正在接收的文件不受影响。",
+    confirm_delete_file: "要从此浏览器中删除此文件吗？您另存的文件不受影响。",
     from_peer: |name| format!("来自 {name}"),
     transfer_with: |name, what| format!("{name}：{what}"),
     shared: "已分享到房间",
