@@ -81,6 +81,7 @@ impl Downloads {
             info,
             state: DownloadState::Offer,
             partial: None,
+            returning: None,
             bytes: 0,
             speed: 0,
             corrupt: 0,
@@ -132,6 +133,10 @@ impl Downloads {
             // The writer of an earlier try still has it, and gives it back.
             if let DownloadState::Receiving(running) = &mut download.state {
                 running.interrupt();
+                self.queue.defer(&peer, number, now);
+                continue;
+            }
+            if download.returning.is_some() {
                 self.queue.defer(&peer, number, now);
                 continue;
             }
@@ -308,12 +313,12 @@ impl Downloads {
         };
         if !matches!(
             download.state,
-            DownloadState::Waiting | DownloadState::Receiving(_)
+            DownloadState::Waiting | DownloadState::Receiving(_) | DownloadState::Missing
         ) {
             return Vec::new();
         }
         download.state = DownloadState::Ended;
-        download.partial = None;
+        (download.partial, download.returning) = (None, None);
         self.queue.remove(&key.0, key.1);
         self.file_event(key, step, None, why)
     }

@@ -31,6 +31,8 @@ pub(super) struct Download {
     pub(super) state: DownloadState,
     /// The received part, while no writer owns it.
     pub(super) partial: Option<PartialFile>,
+    /// The author has ended this transfer; its writer still has the received part, and gives it back.
+    pub(super) returning: Option<RunningTransfer>,
     /// Received so far.
     pub(super) bytes: u64,
     /// Bytes per second.

@@ -1,5 +1,6 @@
 //! Files that their author does not send, or not yet.
 
+use std::mem;
 use std::time::Instant;
 
 use shared::chat::GoneReason;
@@ -21,17 +22,32 @@ impl Downloads {
                 "The sender no longer has it. It continues when the sender attaches it again."
             }
         };
-        let partial = self.downloads.get_mut(&key).and_then(|d| d.partial.take());
-        let effects = self.end(&key, FileStep::Failed, Some(sentence.to_owned()));
-        if let Some(download) = self.downloads.get_mut(&key).filter(|_| !effects.is_empty()) {
-            download.state = match why {
-                GoneReason::Withdrawn => DownloadState::Ended,
-                GoneReason::Cancelled => DownloadState::Offer,
-                GoneReason::Missing => DownloadState::Missing,
-            };
-            download.partial = partial.filter(|_| why != GoneReason::Withdrawn);
+        let Some(download) = self.downloads.get_mut(&key) else {
+            return Vec::new();
+        };
+        let ends = match &download.state {
+            DownloadState::Waiting | DownloadState::Receiving(_) => true,
+            DownloadState::Missing => why != GoneReason::Missing,
+            DownloadState::Offer => why == GoneReason::Withdrawn,
+            DownloadState::Received | DownloadState::Ended => false,
+        };
+        if !ends {
+            return Vec::new();
         }
-        effects
+        let then = match why {
+            GoneReason::Withdrawn => DownloadState::Ended,
+            GoneReason::Cancelled => DownloadState::Offer,
+            GoneReason::Missing => DownloadState::Missing,
+        };
+        let before = mem::replace(&mut download.state, then);
+        if why == GoneReason::Withdrawn {
+            (download.partial, download.returning) = (None, None);
+        } else if let DownloadState::Receiving(mut running) = before {
+            running.interrupt();
+            download.returning = Some(running);
+        }
+        self.queue.remove(peer, number);
+        self.file_event(&key, FileStep::Failed, None, Some(sentence.to_owned()))
     }
 
     /// The author has the file again.

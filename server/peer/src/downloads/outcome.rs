@@ -10,7 +10,7 @@ use super::Downloads;
 use super::download::DownloadState;
 use crate::event::FileStep;
 use crate::file_writer::DownloadOutcome;
-use crate::transfer::{Effect, TransferProgress};
+use crate::transfer::{Effect, RunningTransfer, TransferProgress};
 
 /// Downloads with failed integrity checks before the file is given up.
 const MAX_CORRUPT: u32 = 3;
@@ -29,6 +29,26 @@ impl Downloads {
         let Some(download) = self.downloads.get_mut(&key) else {
             return Vec::new();
         };
+        let returns = |running: &mut RunningTransfer| running.attempt == attempt;
+        if let Some(running) = download.returning.take_if(returns) {
+            match progress {
+                TransferProgress::Bytes(_) => {
+                    download.returning = Some(running);
+                    return Vec::new();
+                }
+                TransferProgress::Ended(DownloadOutcome::Interrupted(partial)) => {
+                    download.bytes = partial.progress().received();
+                    download.partial = Some(partial);
+                    return Vec::new();
+                }
+                // Its last bytes had arrived before.
+                TransferProgress::Ended(DownloadOutcome::Complete(_)) => {
+                    download.state = DownloadState::Receiving(running);
+                }
+                // It begins again.
+                TransferProgress::Ended(_) => return Vec::new(),
+            }
+        }
         let running = match &mut download.state {
             DownloadState::Receiving(running) if running.attempt == attempt => running,
             _ => return Vec::new(),
