@@ -29,8 +29,13 @@ struct DraftContent {
 impl Draft {
     /// `server`: its address.
     pub(crate) fn open(server: &str, room: &str) -> Self {
+        let attached = RwSignal::new(Vec::new());
+        on_cleanup(move || {
+            let _ =
+                attached.try_with_untracked(|all: &Vec<AttachedFile>| all.iter().for_each(revoke));
+        });
         Self {
-            attached: RwSignal::new(Vec::new()),
+            attached,
             problem: RwSignal::new(None),
             content: StoredValue::new_local(DraftContent {
                 name: draft_name(server, room),

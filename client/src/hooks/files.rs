@@ -12,6 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use js_sys::Promise;
+use leptos::prelude::WithUntracked;
 use shared::chat::{ChatFrame, GoneReason};
 use shared::file_queue::FileQueue;
 use shared::signaling::PeerId;
@@ -184,6 +185,17 @@ impl Files {
     pub(crate) fn on_left(&self, peer: &PeerId) {
         self.queue.borrow_mut().on_left(peer);
         self.transfers.leave(peer);
+    }
+
+    /// The server has listed the people: who left while this side was away is not among them.
+    pub(crate) fn end_absent(&self) {
+        let mut absent = self.transfers.peers();
+        let listed = self.room.people.try_with_untracked(|people| {
+            absent.retain(|peer| !people.iter().any(|person| person.id == *peer));
+        });
+        for peer in listed.map_or_else(Vec::new, |()| absent) {
+            self.on_left(&peer);
+        }
     }
 
     /// All connections closed.

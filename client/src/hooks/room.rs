@@ -92,6 +92,9 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
             client.hide(unloading);
         }
     });
+    use_window(&["storage"], move |_| {
+        room.with(|client| client.files().read_offers());
+    });
     use_window(&["beforeunload"], move |event| {
         let attached = room
             .draft

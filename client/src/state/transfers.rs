@@ -108,10 +108,12 @@ pub fn pause(transfers: &mut [Transfer], peer: &PeerId) -> bool {
 pub fn leave(transfers: &mut [Transfer], peer: &PeerId) -> bool {
     let mut changed = false;
     for transfer in transfers.iter_mut().filter(|t| t.peer == *peer) {
-        if matches!(
-            transfer.stage,
-            TransferStage::Requested | TransferStage::Running | TransferStage::Paused
-        ) {
+        let ends = match transfer.stage {
+            TransferStage::Requested | TransferStage::Running | TransferStage::Paused => true,
+            TransferStage::Missing => transfer.direction == Direction::Outgoing,
+            _ => false,
+        };
+        if ends {
             transfer.stage = TransferStage::Left;
             transfer.speed = 0;
             changed = true;
@@ -253,6 +255,15 @@ mod tests {
         assert!(set_stage(&mut transfers, &key, TransferStage::Stopped));
         assert!(resumable(&transfers, &id(1)).is_empty(), "not by itself");
         assert!(!leave(&mut transfers, &id(1)));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_missing_file_after_leaving() {
+        let (mut transfers, _) = one(TransferStage::Missing);
+        assert!(!leave(&mut transfers, &id(1)), "its author may find it");
+        transfers[0].direction = Direction::Outgoing;
+        assert!(leave(&mut transfers, &id(1)));
+        assert_eq!(transfers[0].stage, TransferStage::Left);
     }
 
     #[test]

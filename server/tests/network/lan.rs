@@ -171,7 +171,7 @@ async fn over_plain_http_people_talk_and_send_files() {
         lan.inside(from.host, from.browser.run(&offer)).await;
         let card = format!("#files .file[data-name=\"{name}\"]");
         to.click(&format!("{card} .get")).await;
-        // It was held in memory, and its hash was compared.
+        // Its hash was compared.
         let whole = format!(
             "document.querySelector('{card}[data-stage=complete]') &&
              (await (await fetch(document.querySelector('{card} a.save').href)).arrayBuffer()).byteLength == 300000"

@@ -26,6 +26,7 @@ impl Files {
     /// The room is this tab's: shows what was received before, and continues it.
     pub(crate) fn restore(&self) {
         self.restored.set(false);
+        self.read_offers();
         let (me, identity) = (self.me.clone(), Rc::downgrade(&self.identity));
         let is_ours = move || {
             identity

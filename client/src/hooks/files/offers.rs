@@ -1,5 +1,8 @@
 //! The offers of this side over a reload: attached again, or withdrawn.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use js_sys::{ArrayBuffer, Uint8Array};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -30,26 +33,40 @@ pub(crate) enum OwnOffer {
 /// The book in the browser's storage, by server and room. It is read before each change: other tabs write it, too.
 pub(super) struct StoredOffers {
     name: String,
+    /// As it was read, since thousands of cards ask.
+    book: RefCell<Option<Rc<OfferBook>>>,
 }
 
 impl StoredOffers {
     pub(super) fn open(server: &str, room: &str) -> Self {
         let name = stored_as("offers", server, room);
-        Self { name }
+        let book = RefCell::default();
+        Self { name, book }
     }
 
-    fn read(&self) -> OfferBook {
+    fn read(&self) -> Rc<OfferBook> {
+        let load = || Rc::new(self.load());
+        Rc::clone(self.book.borrow_mut().get_or_insert_with(load))
+    }
+
+    /// Another tab may have changed it.
+    pub(super) fn read_again(&self) {
+        self.book.take();
+    }
+
+    fn load(&self) -> OfferBook {
         let text = storage().and_then(|storage| storage.get_item(&self.name).ok().flatten());
         OfferBook::parse(&text.unwrap_or_default())
     }
 
-    /// A full storage keeps the book before.
+    /// A full storage keeps the book before, which holds after a reload.
     fn change(&self, change: impl FnOnce(&mut OfferBook)) {
-        let mut book = self.read();
+        let mut book = self.load();
         change(&mut book);
         if let Some(storage) = storage() {
             let _ = storage.set_item(&self.name, &book.text());
         }
+        self.book.replace(Some(Rc::new(book)));
     }
 }
 
@@ -75,11 +92,20 @@ impl Files {
         });
     }
 
+    /// The book of offers may have been changed by another tab.
+    pub(crate) fn read_offers(&self) {
+        self.offers.read_again();
+        let book = self.offers.read();
+        let mut own = self.own.borrow_mut();
+        own.retain(|(number, _)| !book.is_withdrawn(*number));
+    }
+
     pub(crate) fn own_offer(&self, number: u64) -> OwnOffer {
-        if self.own_file(number).is_some() {
-            OwnOffer::Available
-        } else if self.offers.read().is_withdrawn(number) {
+        // Another tab may have withdrawn what this one has.
+        if self.offers.read().is_withdrawn(number) {
             OwnOffer::Withdrawn
+        } else if self.own_file(number).is_some() {
+            OwnOffer::Available
         } else {
             OwnOffer::Missing
         }

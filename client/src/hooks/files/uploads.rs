@@ -11,6 +11,7 @@ use shared::want_queue::{Want, WantOutcome, WantQueue};
 use web_sys::{Blob, File};
 
 use super::Files;
+use super::offers::OwnOffer;
 use crate::rtc::file_channel::FileChannel;
 use crate::rtc::upload::{Upload, UploadEvent};
 use crate::state::room::{Direction, TransferStage};
@@ -50,6 +51,7 @@ impl Files {
     pub(crate) fn on_want(&self, peer: &PeerId, want: Want) {
         let number = want.number;
         let offered = self.own_file(number);
+        let offered = offered.filter(|_| self.own_offer(number) == OwnOffer::Available);
         if offered.is_none_or(|file| want.offset > file.size() as u64) {
             return self.refuse(peer, number);
         }

@@ -39,7 +39,11 @@ impl RoomClient {
                     .room
                     .people
                     .try_update(|people| on_server_message(people, &message, rejoined, now_ms()));
-                return self.apply(update.unwrap_or_default());
+                self.apply(update.unwrap_or_default());
+                if let ServerMessage::Welcome { .. } = message {
+                    self.files.end_absent();
+                }
+                return;
             }
         };
         let listed = self
