@@ -187,10 +187,12 @@ async fn a_browser_without_a_database_keeps_the_newest_and_says_so() {
     }
 }
 
-/// The database answers when the test says so.
+/// The database of the conversations answers when the test says so; that of received files does at once.
 const SLOW: &str = "
     window.realOpen = IDBFactory.prototype.open;
-    IDBFactory.prototype.open = () => window.waiting = {};
+    IDBFactory.prototype.open = function (name, version) {
+        return name == 'weir conversations' ? window.waiting = {} : realOpen.call(this, name, version);
+    };
 ";
 const ANSWER: &str = "
     const request = realOpen.call(indexedDB, 'weir conversations', 1);
