@@ -120,6 +120,10 @@ impl Files {
         self.arrived
             .borrow_mut()
             .retain(|(key, _)| !ended.contains(key));
+        // What is not yet shown would make it look running when it continues.
+        self.progress
+            .borrow_mut()
+            .retain(|(key, ..)| !ended.contains(key));
         for key in ended {
             self.queue.borrow_mut().remove(&key.peer, key.number);
         }
@@ -186,7 +190,7 @@ impl Files {
                 files.add_download(&key, download);
             }
             // Unless it was stopped meanwhile.
-            if let Some(TransferStage::Requested | TransferStage::Paused) =
+            if let Some(TransferStage::Requested | TransferStage::Running | TransferStage::Paused) =
                 files.transfers.stage(&key)
             {
                 files.enqueue(&key, &info);
