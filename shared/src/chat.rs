@@ -10,6 +10,9 @@
 //! order, so `received {number}` acknowledges all up to it, and a message whose number is not above the highest received from its author
 //! is a duplicate. Delivery status and retransmission need nothing else ([`crate::conversation`]).
 //!
+//! **Messages about others** ([`About`]) reply to a message, or change it: edits and deletions by its author, reactions by everybody. They have a text as well, which
+//! is all that older clients show.
+//!
 //! **Files** are offered by messages: [`Body::File`]. A receiver requests a file with `want` and the offset to start from, a few files at a time
 //! ([`crate::file_queue`]). The author sends them on the channel `files`, one after another, in the order of asking ([`crate::want_queue`]). When the
 //! hash is right and the file is stored, the receiver sends `kept`. A file that is broken off is continued by another `want`. An author that does not send
@@ -29,6 +32,8 @@ pub const OLD_FILE_CHANNEL: &str = "file";
 
 /// Limit on a text, in bytes of UTF-8.
 pub const MAX_TEXT: usize = 64 * 1024;
+/// Limit on a reaction, in bytes. Emoji of several people have 25.
+pub const MAX_REACTION: usize = 40;
 /// Limit on a frame, in bytes: every browser accepts this size. JSON may double the size of a text.
 pub const MAX_FRAME: usize = 256 * 1024;
 /// Limit on a MIME type, in bytes.
@@ -99,6 +104,34 @@ pub struct Message {
     /// The time by the author's clock, in milliseconds since 1970 UTC. Shown only; messages are not sorted by it.
     pub at: u64,
     pub body: Body,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+}
+
+/// What a message has to do with an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Of the earlier message.
+    pub author: PeerId,
+    pub number: u64,
+    pub kind: AboutKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AboutKind {
+    Reply,
+    /// The text takes the place of the earlier one, of the same author.
+    Edit,
+    /// The earlier text, of the same author, goes.
+    Delete,
+    /// The text is the author's reaction, instead of one before: an emoji.
+    React,
+    /// The author has no reaction any more.
+    Unreact,
+    /// Of a later version: it is shown as what its body is.
+    #[serde(other)]
+    Unknown,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +181,26 @@ impl Message {
                     && file.mime.len() <= MAX_MIME
             }
         };
-        self.number > 0 && body
+        self.number > 0 && body && self.about.as_ref().is_none_or(|about| self.fits(about))
+    }
+
+    fn fits(&self, about: &About) -> bool {
+        let body = match (about.kind, &self.body) {
+            (AboutKind::Reply | AboutKind::Unknown, _) => true,
+            (AboutKind::Edit | AboutKind::Delete, Body::Text { .. }) => true,
+            (AboutKind::React | AboutKind::Unreact, Body::Text { text }) => {
+                text.len() <= MAX_REACTION && !text.contains(char::is_control)
+            }
+            (_, Body::File(_)) => false,
+        };
+        body && about.number > 0 && about.number < self.number
+    }
+
+    /// What it changes: it stands for itself otherwise.
+    pub fn change(&self) -> Option<&About> {
+        let about = self.about.as_ref()?;
+        let stands = matches!(about.kind, AboutKind::Reply | AboutKind::Unknown);
+        (!stands).then_some(about)
     }
 }
 
@@ -185,6 +237,7 @@ mod tests {
             body: Body::Text {
                 text: "收到".into(),
             },
+            about: None,
         });
         assert_eq!(serde_json::to_string(&frame).unwrap(), text);
         assert_eq!(serde_json::from_str::<ChatFrame>(text).unwrap(), frame);
@@ -223,6 +276,7 @@ mod tests {
             number: u64::MAX,
             at: u64::MAX,
             body: Body::Text { text },
+            about: None,
         };
         assert!(message.is_valid());
         assert!(
@@ -231,5 +285,18 @@ mod tests {
                 .len()
                 <= MAX_FRAME
         );
+    }
+
+    #[test]
+    fn what_a_later_version_says_about_a_message_is_shown_as_a_text() {
+        let text = r#"{"type":"message","number":7,"at":1,"body":{"is":"text","text":"x"},"about":{"author":"0000000000000001","number":3,"kind":"KIND"}}"#;
+        for (kind, changes) in [("reply", false), ("edit", true), ("pinned", false)] {
+            let frame = serde_json::from_str(&text.replace("KIND", kind));
+            let Ok(ChatFrame::Message(message)) = frame else {
+                panic!("{kind}: {frame:?}")
+            };
+            assert!(message.is_valid());
+            assert_eq!(message.change().is_some(), changes, "{kind}");
+        }
     }
 }

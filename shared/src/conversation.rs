@@ -10,6 +10,8 @@
 //! The recipients of a message are the peers in the room when it is written, including those that are away; in an empty room, the first peer that
 //! arrives. A message is sent again to a recipient whenever a channel to it opens, until the recipient sends `received`.
 
+mod changes;
+mod delivery;
 mod entry;
 mod saved;
 
@@ -17,11 +19,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{Body, Message};
+use crate::chat::{About, Body, Message};
 use crate::signaling::PeerId;
 
+use changes::Changes;
 use entry::SaveState;
-pub use entry::{DeliveryStatus, ENTRY_BYTES, Entry};
+pub use entry::{DeliveryStatus, ENTRY_BYTES, Entry, Reaction};
 pub use saved::Dropped;
 use saved::SavedConversation;
 
@@ -49,6 +52,11 @@ pub struct Conversation {
     /// The highest number received from each author.
     #[serde(rename = "heard")]
     highest: BTreeMap<PeerId, u64>,
+    /// The highest own number that each peer has received.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    reached: BTreeMap<PeerId, u64>,
+    #[serde(skip_serializing_if = "Changes::is_empty")]
+    changes: Changes,
     /// By number, then author.
     entries: Vec<Entry>,
     dropped: Dropped,
@@ -83,6 +91,8 @@ impl Conversation {
             me,
             clock: 0,
             highest: BTreeMap::new(),
+            reached: BTreeMap::new(),
+            changes: Changes::default(),
             entries: Vec::new(),
             dropped: Dropped::default(),
             apart: false,
@@ -101,6 +111,11 @@ impl Conversation {
         for entry in &mut self.entries {
             if entry.author == self.me {
                 entry.author = me.clone();
+            }
+            for reaction in &mut entry.reactions {
+                if reaction.author == self.me {
+                    reaction.author = me.clone();
+                }
             }
         }
         self.me = me;
@@ -125,6 +140,11 @@ impl Conversation {
     pub fn entry(&self, author: &PeerId, number: u64) -> Option<&Entry> {
         let at = self.position((number, author));
         at.ok().map(|at| &self.entries[at])
+    }
+
+    /// Where a message is among the entries.
+    pub fn index(&self, author: &PeerId, number: u64) -> Option<usize> {
+        self.position((number, author)).ok()
     }
 
     /// Bytes of the texts.
@@ -169,26 +189,40 @@ impl Conversation {
         body: Body,
         others: &[PeerId],
     ) -> Option<Message> {
+        self.compose_about(now, name, body, None, others)
+    }
+
+    /// An own message about an earlier one, for which it stands by itself: a reply.
+    pub fn compose_about(
+        &mut self,
+        now: u64,
+        name: &str,
+        body: Body,
+        about: Option<About>,
+        others: &[PeerId],
+    ) -> Option<Message> {
         let number = self.next_number(now);
         let message = Message {
             number,
             at: now,
             body,
+            about,
         };
-        if !message.is_valid() {
+        if !message.is_valid() || message.change().is_some() {
             return None;
         }
         self.clock = number;
-        let waiting = others
-            .iter()
-            .filter(|id| **id != self.me)
-            .cloned()
-            .collect();
+        let waiting = self.recipients(others);
         self.insert(Entry {
             waiting,
             ..Entry::new(&self.me, name, message.clone())
         });
         Some(message)
+    }
+
+    fn recipients(&self, others: &[PeerId]) -> Vec<PeerId> {
+        let others = others.iter().filter(|id| **id != self.me);
+        others.cloned().collect()
     }
 
     /// The time of day keeps numbers rising for a peer that has lost its conversation.
@@ -212,11 +246,16 @@ impl Conversation {
         }
         self.clock = self.clock.max(number.min(MAX_CLOCK));
         self.highest.insert(from.clone(), number);
-        self.forget_authors();
-        self.insert(Entry {
-            unread: true,
-            ..Entry::new(from, name, message)
-        });
+        forget_authors(&mut self.highest);
+        if message.change().is_some() {
+            self.receive_change(from, name, message);
+        } else {
+            self.insert(Entry {
+                unread: true,
+                ..Entry::new(from, name, message)
+            });
+            self.apply_early(from, number);
+        }
         ReceiveOutcome::New { received: number }
     }
 
@@ -246,6 +285,7 @@ impl Conversation {
     ) -> bool {
         let number = message.number;
         let valid = message.is_valid() && number <= MAX_NUMBER && *author != self.me;
+        let valid = valid && message.change().is_none();
         let known = self.entry(author, number).is_some();
         if !valid || known && (teller.is_some() || !self.take_out_told(author, number)) {
             return false;
@@ -255,6 +295,7 @@ impl Conversation {
             told_by: teller.map(str::to_owned),
             ..Entry::new(author, name, message)
         });
+        self.apply_early(author, number);
         true
     }
 
@@ -284,6 +325,7 @@ impl Conversation {
             number: self.next_number(now),
             at: now,
             body: Body::Text { text },
+            about: None,
         };
         if !message.is_valid() || *from == self.me {
             return None;
@@ -294,41 +336,6 @@ impl Conversation {
             ..Entry::new(from, name, message.clone())
         });
         Some(message)
-    }
-
-    /// `from` has received all own messages up to `number`. Returns the numbers of those whose delivery that changes.
-    pub fn acknowledge(&mut self, from: &PeerId, number: u64) -> Vec<u64> {
-        let mut changed = Vec::new();
-        for entry in &mut self.entries {
-            if entry.message.number > number {
-                break;
-            }
-            if let Some(at) = entry.waiting.iter().position(|id| id == from) {
-                entry.waiting.swap_remove(at);
-                entry.reached += 1;
-                entry.save_state = SaveState::Changed;
-                changed.push(entry.message.number);
-            }
-        }
-        changed
-    }
-
-    /// A channel to `peer` is open: returns the own messages that it lacks, in order.
-    pub fn on_open(&mut self, peer: &PeerId) -> Vec<Message> {
-        let mut missing = Vec::new();
-        for entry in &mut self.entries {
-            if entry.author != self.me {
-                continue;
-            }
-            if entry.waiting.is_empty() && entry.reached == 0 {
-                entry.waiting.push(peer.clone());
-                entry.save_state = SaveState::Changed;
-            }
-            if entry.waiting.contains(peer) {
-                missing.push(entry.message.clone());
-            }
-        }
-        missing
     }
 
     fn position(&self, key: (u64, &PeerId)) -> Result<usize, usize> {
@@ -363,15 +370,15 @@ impl Conversation {
         }
         self.entries.drain(..count);
     }
+}
 
-    fn forget_authors(&mut self) {
-        while self.highest.len() > MAX_AUTHORS {
-            let lowest = self.highest.iter().min_by_key(|(_, number)| **number);
-            let Some(lowest) = lowest.map(|(id, _)| id.clone()) else {
-                return;
-            };
-            self.highest.remove(&lowest);
-        }
+fn forget_authors(highest: &mut BTreeMap<PeerId, u64>) {
+    while highest.len() > MAX_AUTHORS {
+        let lowest = highest.iter().min_by_key(|(_, number)| **number);
+        let Some(lowest) = lowest.map(|(id, _)| id.clone()) else {
+            return;
+        };
+        highest.remove(&lowest);
     }
 }
 

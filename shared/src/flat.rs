@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::api::{Codec, Delivery, ErrorCode, Reason, StreamState, UnixTime};
-use crate::chat::{Body, ChatFrame, FileInfo, GoneReason, Message};
+use crate::chat::{About, Body, ChatFrame, FileInfo, GoneReason, Message};
 use crate::file_channel::FileFrame;
 use crate::signaling::{Candidate, LeaveReason, Peer, PeerId, ServerMessage};
 
@@ -86,6 +86,7 @@ pub(crate) struct FlatFrame {
     number: Option<u64>,
     at: Option<u64>,
     body: Option<Body>,
+    about: Option<About>,
     on: Option<bool>,
     offset: Option<u64>,
     sha256: Option<String>,
@@ -109,6 +110,7 @@ impl TryFrom<FlatFrame> for ChatFrame {
                 number: number?,
                 at: need(flat.at)?,
                 body: need(flat.body)?,
+                about: flat.about,
             }),
             "received" => Self::Received { number: number? },
             "typing" => Self::Typing { on: need(flat.on)? },

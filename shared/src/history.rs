@@ -172,7 +172,8 @@ impl History {
         let mut bytes = MAX_TOLD_BYTES;
         let last = conversation.entries().iter().rev();
         let last = last.take_while(|entry| self.on && entry.message.number > self.since);
-        let own = last.filter(|entry| entry.told_by.is_none()).take(MAX_TOLD);
+        let own = last.filter(|entry| entry.told_by.is_none() && !entry.deleted);
+        let own = own.take(MAX_TOLD);
         let fits = own.take_while(|entry| {
             let fits = entry.bytes() <= bytes;
             bytes = bytes.saturating_sub(entry.bytes());

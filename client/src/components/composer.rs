@@ -4,7 +4,7 @@ use leptos::ev::SubmitEvent;
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use shared::chat::MAX_TEXT;
+use shared::chat::{About, AboutKind, MAX_TEXT};
 use wasm_bindgen::JsCast;
 use web_sys::{
     ClipboardEvent, DataTransfer, DragEvent, Element, Event, File, FileList, HtmlElement,
@@ -12,6 +12,7 @@ use web_sys::{
 };
 
 use super::attached::attached_files;
+use super::quoted::writing_about;
 use super::reactive::{click_handler, no_view, reactive_text, reactive_view, room_text};
 use super::read_position::ReadPosition;
 use crate::hooks::derived::{effect, memo};
@@ -59,31 +60,80 @@ pub(crate) fn composer(
         };
         let text = field.value();
         length.set(text.trim().len());
-        draft.save(&text);
+        // The draft waits until an edit has ended.
+        if room.about.with_untracked(|about| !is_edit(about.as_ref())) {
+            draft.save(&text);
+        }
         room.typing(!text.trim().is_empty());
         fit(&field);
     };
+    let show = move |text: &str| {
+        if let Some(field) = field.get_untracked() {
+            field.set_value(text);
+            written();
+            let _ = field.focus();
+        }
+    };
+    // An edit begins with the text before, and ends with the draft.
+    let mut edited = false;
+    effect(move || {
+        if field.get().is_none() {
+            return;
+        }
+        let text: Option<String> = room.about.with(|about| {
+            let about = about.as_ref().filter(|about| is_edit(Some(about)));
+            about.map(|about| room.text_of(about))
+        });
+        let ends = std::mem::replace(&mut edited, text.is_some());
+        match text {
+            Some(text) => show(&text),
+            None if ends => show(&draft.text()),
+            None => {}
+        }
+    });
     let send = move || {
         let Some(field) = field.get_untracked() else {
             return;
         };
         let text = field.value();
+        let about = room.about.get_untracked();
+        if let Some(about) = about.clone().filter(|_| is_edit(about.as_ref())) {
+            if can_send(text.trim().len(), 0) {
+                room.change_message(about, text.trim());
+                room.about.set(None);
+            }
+            return;
+        }
         let attached = draft.attached.with_untracked(Vec::len);
         if !can_send(text.trim().len(), attached) {
             return;
         }
-        room.send_text(text);
+        room.send_text(text, about);
+        room.about.set(None);
         room.offer_files(draft.take_files());
-        field.set_value("");
-        written();
+        show("");
         read_position.message_sent();
-        let _ = field.focus();
+    };
+    let cancel = move || {
+        room.about.set(None);
+        focus("message");
     };
     let key = move |event: KeyboardEvent| {
         let composing = event.is_composing() || event.key_code() == INPUT_METHOD_KEY;
-        if event.key() == "Enter" && !event.shift_key() && !composing {
-            event.prevent_default();
-            send();
+        match event.key().as_str() {
+            _ if composing => {}
+            "Enter" if !event.shift_key() => {
+                event.prevent_default();
+                send();
+            }
+            "Escape" => cancel(),
+            "ArrowUp" if length.get_untracked() == 0 => {
+                if let Some(about) = room.last_of_own() {
+                    event.prevent_default();
+                    room.about.set(Some(about));
+                }
+            }
+            _ => {}
         }
     };
     let submit = move |event: SubmitEvent| {
@@ -117,6 +167,7 @@ pub(crate) fn composer(
     });
     view! {
         {warning}
+        {writing_about(language, room, Box::new(cancel))}
         {attached_files(language, draft)}
         <form class="compose" on:submit=submit>
             <input type="file" multiple hidden node_ref=file_input id="file-input" on:change=pick />
@@ -139,6 +190,10 @@ pub(crate) fn composer(
         </form>
     }
     .into_any()
+}
+
+fn is_edit(about: Option<&About>) -> bool {
+    about.is_some_and(|about| about.kind == AboutKind::Edit)
 }
 
 pub(super) fn listed(files: Option<FileList>) -> Vec<File> {

@@ -8,10 +8,12 @@ use shared::conversation::{Conversation, DeliveryStatus, Entry};
 
 use super::file_card::file_card;
 use super::kept::{beginning, storage_notice};
+use super::message_menu::{menu_button, message_menu, reactions};
 use super::message_text::message_text;
 use super::people::avatar;
+use super::quoted::quote;
 use super::reactive::{button, localized_list, no_view, reactive_text, reactive_view, room_text};
-use super::read_position::ReadPosition;
+use super::read_position::{ReadPosition, message_id};
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::intl::{TimeOfDay, Unit, date, relative};
@@ -61,7 +63,9 @@ pub(crate) fn message_log(
     let clock = Clock::new_local(TimeOfDay::default());
     let show = move |id: String| {
         let row = room.notes.with_untracked(|notes| Row::from_id(&id, notes));
-        row.map_or_else(no_view, |row| row_view(language, room, clock, row))
+        row.map_or_else(no_view, |row| {
+            row_view(language, (room, read_position), clock, row)
+        })
     };
     let new_messages = reactive_view(move || {
         let has_unread = !read_position.at_end.get()
@@ -91,6 +95,7 @@ pub(crate) fn message_log(
         {storage_notice(language, room)}
         <div
             class="message-log"
+            id="message-log"
             role="log"
             aria-live=live
             tabindex="0"
@@ -112,22 +117,35 @@ pub(crate) fn message_log(
 /// For all messages of the conversation.
 type Clock = StoredValue<TimeOfDay, LocalStorage>;
 
-fn row_view(language: Language, room: RoomHandle, clock: Clock, row: Row) -> AnyView {
+fn row_view(
+    language: Language,
+    (room, read_position): (RoomHandle, ReadPosition),
+    clock: Clock,
+    row: Row,
+) -> AnyView {
     let text = language.room_untracked();
     match row {
         Row::Beginning => beginning(language, room),
         Row::Day(day) => divider("divider", day_name(language, day)),
         Row::Unread => divider("divider unread", text.unread_messages.to_owned()),
         Row::Note(note) => divider("divider note", note_text(text, &note)),
-        Row::Message { key, first } => {
+        Row::Message { key, first, .. } => {
             let entry = room.conversation.with_untracked(|conversation| {
                 let entry = conversation.entry(&key.1, key.0)?;
-                Some((entry.clone(), conversation.is_mine(entry)))
+                let own = conversation
+                    .is_mine(entry)
+                    .then_some(conversation.may_change(entry));
+                Some((
+                    entry.clone(),
+                    own,
+                    reactions(language, room, conversation, entry),
+                ))
             });
-            entry.map_or_else(no_view, |(entry, own)| {
+            entry.map_or_else(no_view, |(entry, own, reactions)| {
                 let lang = language.get_untracked();
                 let time = clock.try_update_value(|clock| clock.format(entry.message.at, lang));
-                message(language, room, entry, time, own, first)
+                let quote = quote(language, room, read_position, entry.message.about.as_ref());
+                message(language, room, entry, (time, quote, reactions), own, first)
             })
         }
     }
@@ -163,10 +181,17 @@ fn message(
     language: Language,
     room: RoomHandle,
     entry: Entry,
-    time: Option<String>,
-    own: bool,
+    (time, quote, reactions): (Option<String>, AnyView, AnyView),
+    own: Option<bool>,
     first: bool,
 ) -> AnyView {
+    let (may_change, own) = (own == Some(true), own.is_some());
+    let menu = RwSignal::new(false);
+    let can_have_menu = !entry.deleted;
+    let menu_view = message_menu(language, room, &entry, may_change, menu);
+    let element_id = message_id(&(entry.message.number, entry.author.clone()));
+    let edited = (entry.edited > 0 && can_have_menu)
+        .then(|| format!("{} ", language.room_untracked().edited));
     let class = match (own, first) {
         (true, true) => "chat-message own first",
         (true, false) => "chat-message own",
@@ -175,7 +200,7 @@ fn message(
     };
     let (number, author) = (entry.message.number, entry.author.clone());
     // Messages of others have no ticks.
-    let trigger = own.then(|| room.message_trigger(&author, number));
+    let trigger = (own && can_have_menu).then(|| room.message_trigger(&author, number));
     let ticks = move || {
         trigger.as_ref()?.track();
         room.conversation.with_untracked(|conversation| {
@@ -184,6 +209,10 @@ fn message(
         })
     };
     let body = match entry.message.body {
+        Body::Text { .. } if entry.deleted => {
+            let text = language.room_untracked().deleted;
+            view! { <p class="quiet small deleted">{text}</p> }.into_any()
+        }
         Body::Text { text } => message_text(language, &text),
         Body::File(_) => file_card(language, room, entry.author.clone(), number, true),
     };
@@ -212,12 +241,15 @@ fn message(
         name.to_owned()
     });
     view! {
-        <div class=class data-ticks=ticks_name>
+        <div class=class data-ticks=ticks_name id=element_id tabindex="-1">
             {header}
             <span class="visually-hidden">{author_label}</span>
+            {quote}
             {body}
             {told}
-            <p class="time tabular">{time} {tick}</p>
+            <p class="time tabular">{edited} {time} {tick} {can_have_menu.then(|| menu_button(language, menu))}</p>
+            {reactions}
+            {menu_view}
         </div>
     }
     .into_any()

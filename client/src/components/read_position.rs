@@ -5,7 +5,8 @@ use std::cell::Cell;
 use leptos::html;
 use leptos::prelude::*;
 use shared::conversation::Conversation;
-use web_sys::{Element, HtmlDivElement, KeyboardEvent};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlDivElement, HtmlElement, KeyboardEvent};
 
 use crate::hooks::derived::effect;
 use crate::hooks::room::RoomHandle;
@@ -112,6 +113,29 @@ impl ReadPosition {
         self.scroll_to_end();
     }
 
+    /// Shows a message and gives it the focus, if it is there.
+    pub(super) fn go_to(self, key: &MessageKey) {
+        let window = self.room.conversation.with_untracked(|conversation| {
+            let at = conversation.index(&key.1, key.0)?;
+            let shown = self
+                .window
+                .with_untracked(|window| window.range(conversation));
+            Some((!shown.contains(&at)).then(|| RowWindow::around(conversation, at)))
+        });
+        let (Some(log), Some(window)) = (self.log.get_untracked(), window) else {
+            return;
+        };
+        let id = message_id(key);
+        let show = Box::new(move || {
+            if let Some(message) = document().get_element_by_id(&id) {
+                message.scroll_into_view();
+                let _ = message.unchecked_into::<HtmlElement>().focus();
+            }
+        });
+        let window = window.unwrap_or_else(|| self.window.get_untracked());
+        self.set_window(&log, window, show);
+    }
+
     pub(super) fn on_scroll(self) {
         let Some(log) = self.log.get_untracked() else {
             return;
@@ -191,6 +215,11 @@ impl ReadPosition {
             }
         });
     }
+}
+
+/// Of a message's element.
+pub(super) fn message_id((number, author): &MessageKey) -> String {
+    format!("message-{number}-{author}")
 }
 
 fn has_focus(log: &HtmlDivElement) -> bool {

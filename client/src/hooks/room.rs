@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::derived::effect;
 use super::draft::Draft;
 use leptos::prelude::*;
+use shared::chat::{About, AboutKind, Body};
 use shared::conversation::Conversation;
 use shared::signaling::{ErrorCode, Peer, PeerId};
 use wasm_bindgen::JsCast;
@@ -53,6 +54,8 @@ pub(crate) struct RoomHandle {
     pub(crate) draft: Draft,
     /// How much of the received files there is.
     pub(crate) received: RwSignal<KeptAmount>,
+    /// The message to which what is written replies, or that it edits.
+    pub(crate) about: RwSignal<Option<About>>,
     client: StoredValue<Option<RoomResources>, LocalStorage>,
 }
 
@@ -78,6 +81,7 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
         me: RwSignal::new(None),
         wanted_name: RwSignal::new(None),
         refused_name: RwSignal::new(None),
+        about: RwSignal::new(None),
         draft: Draft::open(&server.base, &name),
         received: RwSignal::new(KeptAmount::default()),
         client: StoredValue::new_local(None),
@@ -172,8 +176,37 @@ impl RoomHandle {
         self.with(|client| client.step(JoinEvent::Join));
     }
 
-    pub(crate) fn send_text(self, text: String) {
-        self.with(|client| client.send_text(&text));
+    /// `about`: the message that it replies to.
+    pub(crate) fn send_text(self, text: String, about: Option<About>) {
+        self.with(|client| client.send_text(&text, about));
+    }
+
+    /// Edits or deletes a message, or reacts to it. Nothing, for a person who is not in the room.
+    pub(crate) fn change_message(self, about: About, text: &str) {
+        if self.join_state.with_untracked(JoinState::is_in) {
+            self.with(|client| client.change_message(about, text));
+        }
+    }
+
+    /// The text of a message.
+    pub(crate) fn text_of(self, about: &About) -> String {
+        let text = self.conversation.with_untracked(|conversation| {
+            let entry = conversation.entry(&about.author, about.number)?;
+            match &entry.message.body {
+                Body::Text { text } => Some(text.clone()),
+                Body::File(_) => None,
+            }
+        });
+        text.unwrap_or_default()
+    }
+
+    /// The last of the own texts, to be edited.
+    pub(crate) fn last_of_own(self) -> Option<About> {
+        self.conversation.with_untracked(|conversation| {
+            let mut entries = conversation.entries().iter().rev();
+            let own = entries.find(|entry| conversation.may_change(entry))?;
+            Some(own.about(AboutKind::Edit))
+        })
     }
 
     /// For all in the room.

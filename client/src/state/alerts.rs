@@ -113,6 +113,7 @@ mod tests {
             body: Body::Text {
                 text: text.to_owned(),
             },
+            about: None,
         };
         conversation.receive(&peer(from), "Lin", message);
     }

@@ -26,6 +26,8 @@ pub enum Row {
         key: MessageKey,
         /// The first of a group, shown with avatar and name.
         first: bool,
+        /// Changes with the message.
+        revision: u64,
     },
 }
 
@@ -36,7 +38,11 @@ impl Row {
             Self::Beginning => "beginning".to_owned(),
             Self::Day(day) => format!("day {day}"),
             Self::Unread => "unread".to_owned(),
-            Self::Message { key, first } => format!("{first} {} {}", key.0, key.1),
+            Self::Message {
+                key,
+                first,
+                revision,
+            } => format!("{first} {} {} {revision}", key.0, key.1),
             Self::Note(note) => {
                 let (kind, name) = match &note.event {
                     RoomEvent::Arrived { name } => ("+", name.as_str()),
@@ -53,7 +59,7 @@ impl Row {
 
     /// The row with this [`Row::id`]; a note is found in `notes`.
     pub fn from_id(id: &str, notes: &[Note]) -> Option<Self> {
-        let mut words = id.splitn(3, ' ');
+        let mut words = id.splitn(4, ' ');
         let (kind, number) = (words.next()?, words.next());
         let number = number.and_then(|number| number.parse().ok());
         match (kind, number) {
@@ -63,6 +69,7 @@ impl Row {
             ("true" | "false", Some(number)) => Some(Self::Message {
                 key: (number, PeerId::try_from(words.next()?.to_owned()).ok()?),
                 first: kind == "true",
+                revision: words.next()?.parse().ok()?,
             }),
             _ => {
                 let mut notes = notes.iter().cloned().map(Self::Note);
@@ -128,6 +135,7 @@ pub fn rows(
         rows.push(Row::Message {
             key,
             first: !together,
+            revision: entry.revision + quoted_revision(entries, entry),
         });
         before = Some(entry);
     }
@@ -138,6 +146,16 @@ pub fn rows(
         }
     }
     rows
+}
+
+/// A reply shows the message that it is about.
+fn quoted_revision(entries: &[Entry], entry: &Entry) -> u64 {
+    let Some(about) = &entry.message.about else {
+        return 0;
+    };
+    let key = (about.number, &about.author);
+    let at = entries.binary_search_by(|other| (other.message.number, &other.author).cmp(&key));
+    at.map_or(0, |at| entries[at].revision)
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ pub fn run(data: &[u8]) {
                     number: clock,
                     at: 0,
                     body,
+                    about: None,
                 };
                 receive(&mut us, &peer, ChatFrame::Message(message));
             }

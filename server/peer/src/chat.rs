@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use shared::chat::{Body, ChatFrame, MAX_TEXT, Message};
+use shared::chat::{About, Body, ChatFrame, MAX_TEXT, Message};
 use shared::conversation::{DeliveryStatus, Entry, ReceiveOutcome};
 use shared::signaling::PeerId;
 use shared::want_queue::Want;
@@ -69,7 +69,12 @@ impl PeerApp {
     }
 
     fn on_message_frame(&mut self, peer: PeerId, name: String, message: Message, now: Instant) {
-        let (number, at, body) = (message.number, message.at, message.body.clone());
+        let Message {
+            number,
+            at,
+            body,
+            about,
+        } = message.clone();
         match self.conversation.receive(&peer, &name, message) {
             ReceiveOutcome::New { received } => {
                 self.send(&peer, ChatFrame::Received { number: received }, now);
@@ -77,7 +82,7 @@ impl PeerApp {
                     remote.typing = None;
                 }
                 match body {
-                    Body::Text { text } => self.show_text(peer, name, (number, at), text),
+                    Body::Text { text } => self.show_text(peer, name, (number, at), text, about),
                     Body::File(info) => {
                         let effects = self.downloads.on_offer(&peer, &name, number, info, now);
                         self.apply(effects, now);
@@ -101,19 +106,28 @@ impl PeerApp {
             remote.typing = None;
         }
         if let Some(Message { number, at, .. }) = message {
-            self.show_text(peer, name, (number, at), text);
+            self.show_text(peer, name, (number, at), text, None);
         }
     }
 
     /// Shows a text of another peer, and answers it with `--echo`.
-    fn show_text(&mut self, peer: PeerId, name: String, (number, at): (u64, u64), text: String) {
-        let echo = (self.options.echo && !text.starts_with(ECHO)).then(|| format!("{ECHO}{text}"));
+    fn show_text(
+        &mut self,
+        peer: PeerId,
+        name: String,
+        (number, at): (u64, u64),
+        text: String,
+        about: Option<About>,
+    ) {
+        let is_answered = self.options.echo && about.is_none() && !text.starts_with(ECHO);
+        let echo = is_answered.then(|| format!("{ECHO}{text}"));
         self.output.print(&Event::Message {
             peer,
             name,
             number,
             at,
             text,
+            about,
         });
         if let Some(echo) = echo {
             self.send_text(echo);

@@ -1,6 +1,7 @@
 //! Events of the room, printed as a line of text or, with `--json`, as JSON.
 
 use serde::Serialize;
+use shared::chat::About;
 use shared::signaling::{PeerId, PeerKind};
 
 /// One line of `--json`: `{"event": "message", "peer": "0123456789abcdef", "name": "peer2", ...}`.
@@ -69,6 +70,9 @@ pub(crate) enum Event {
         number: u64,
         at: u64,
         text: String,
+        /// It replies to an earlier message, or changes it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        about: Option<About>,
     },
     /// A text of this peer.
     Said {

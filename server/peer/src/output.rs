@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use shared::chat::AboutKind;
 use shared::printable::printable;
 use shared::signaling::PeerKind;
 use time::{OffsetDateTime, UtcOffset};
@@ -90,7 +91,17 @@ fn line(event: &Event) -> Option<String> {
             format!("* connection to {} interrupted; reconnecting", clean(name))
         }
         Event::Failed { message, .. } | Event::Error { message } => format!("! {message}"),
-        Event::Message { name, text, .. } => format!("{}: {}", clean(name), indented(text)),
+        Event::Message {
+            name, text, about, ..
+        } => {
+            let name = clean(name);
+            match about.as_ref().map(|about| about.kind) {
+                Some(AboutKind::Edit) => format!("{name} (edited): {}", indented(text)),
+                Some(AboutKind::Delete) => format!("* {name} has deleted a message"),
+                Some(AboutKind::Unreact) => format!("* {name} takes {} back", clean(text)),
+                _ => format!("{name}: {}", indented(text)),
+            }
+        }
         Event::Said { text, .. } => format!("> {}", indented(text)),
         Event::Typing { name, on: true, .. } => format!("* {} is typing ...", clean(name)),
         Event::Typing { .. } | Event::Received { .. } => return None,
@@ -200,6 +211,7 @@ mod tests {
             number: 1,
             at: 0,
             text: text.into(),
+            about: None,
         }
     }
 

@@ -34,6 +34,7 @@ mod levels;
 mod live;
 mod long_conversation;
 mod many_files;
+mod message_changes;
 mod odd_files;
 mod offers;
 mod other_server;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::Changes;
 use super::entry::SaveState;
-use super::{Conversation, ENTRY_BYTES, Entry, MAX_CLOCK, MAX_NUMBER};
+use super::{Conversation, ENTRY_BYTES, Entry, MAX_CLOCK, MAX_NUMBER, forget_authors};
 use crate::signaling::PeerId;
 
 /// What a conversation had beyond its limits.
@@ -31,6 +32,10 @@ pub(super) struct SavedConversation {
     apart: bool,
     #[serde(default)]
     renumbered: Vec<u64>,
+    #[serde(default)]
+    reached: BTreeMap<PeerId, u64>,
+    #[serde(default)]
+    changes: Changes,
 }
 
 impl From<SavedConversation> for Conversation {
@@ -41,6 +46,8 @@ impl From<SavedConversation> for Conversation {
             dropped: saved.dropped,
             apart: saved.apart,
             renumbered: saved.renumbered,
+            reached: saved.reached,
+            changes: saved.changes,
             ..Self::new(saved.me)
         };
         for entry in saved.entries {
@@ -54,7 +61,8 @@ impl From<SavedConversation> for Conversation {
 impl Conversation {
     /// Adds an entry that was saved. One that is there stays.
     pub fn restore(&mut self, entry: Entry) {
-        let valid = entry.message.is_valid() && entry.message.number <= MAX_NUMBER;
+        let valid = entry.deleted || entry.message.is_valid();
+        let valid = valid && entry.message.number <= MAX_NUMBER;
         let at = self.position(entry.key());
         if let (Err(at), true) = (at, valid) {
             self.insert_at(at, entry);
@@ -69,7 +77,13 @@ impl Conversation {
             let highest = self.highest.entry(author).or_default();
             *highest = number.max(*highest);
         }
-        self.forget_authors();
+        forget_authors(&mut self.highest);
+        for (author, number) in saved.reached {
+            let reached = self.reached.entry(author).or_default();
+            *reached = number.max(*reached);
+        }
+        forget_authors(&mut self.reached);
+        self.changes.absorb(saved.changes);
         if self.dropped.count < saved.dropped.count {
             self.dropped = saved.dropped;
         }
@@ -93,6 +107,8 @@ impl Conversation {
             dropped: self.dropped,
             apart: self.apart,
             renumbered: self.renumbered.clone(),
+            reached: self.reached.clone(),
+            changes: self.changes.clone(),
             ..Self::new(self.me.clone())
         };
         for entry in self.entries.iter().filter(|entry| is_in(entry)) {
@@ -169,6 +185,12 @@ impl Conversation {
         }
         let numbers = late.iter().map(|entry| entry.message.number);
         self.renumbered.extend(numbers);
+        // Changes that are loaded late follow as well.
+        let sent = self.highest_beyond(&saved);
+        let is_late = |change: &Entry| self.apart && change.message.number < sent;
+        let own = std::mem::take(&mut saved.changes.own);
+        let (late_changes, own) = own.into_iter().partition(is_late);
+        saved.changes.own = own;
         let mut all = self.part(|_| false);
         all.absorb(unsaved);
         let apart = saved.apart;
@@ -179,6 +201,12 @@ impl Conversation {
             entry.message.number = all.clock;
             entry.save_state = SaveState::Changed;
             all.insert(entry);
+        }
+        let late_changes: Vec<Entry> = late_changes;
+        for mut change in late_changes {
+            all.clock = all.next_number(now);
+            change.message.number = all.clock;
+            all.changes.keep(change);
         }
         *self = all;
     }

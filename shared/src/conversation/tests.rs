@@ -1,3 +1,4 @@
+mod changes;
 mod saved;
 
 use super::*;
@@ -127,6 +128,7 @@ fn nothing_grows_without_bound() {
             number: n + 1,
             at: 0,
             body: text("x"),
+            about: None,
         };
         assert!(matches!(
             a.receive(&id(n + 2), "n", message),
@@ -151,6 +153,7 @@ fn no_peer_can_exhaust_the_numbers_of_others() {
         number,
         at: 0,
         body: text("far ahead"),
+        about: None,
     };
     for number in [MAX_CLOCK, MAX_NUMBER] {
         let outcome = a.receive(&id(3), "mallory", message(number));
@@ -170,6 +173,7 @@ fn a_message_out_of_bounds_is_invalid() {
         number,
         at: 0,
         body,
+        about: None,
     };
     for bad in [
         message(0, text("x")),
@@ -198,6 +202,7 @@ fn a_text_without_a_number_is_shown_and_takes_no_number_from_its_author() {
             number,
             at: 0,
             body: text("numbered"),
+            about: None,
         };
         let outcome = a.receive(&id(2), "b", message);
         assert_eq!(outcome, ReceiveOutcome::New { received: number });

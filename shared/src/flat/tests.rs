@@ -78,6 +78,7 @@ fn serialized_values_are_read_back() {
             number: 7,
             at: 1,
             body,
+            about: None,
         })
     }));
     survives([

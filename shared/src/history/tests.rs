@@ -170,6 +170,7 @@ fn a_peer_tells_no_more_than_was_asked_for() {
             number,
             at: 1,
             body: text(words),
+            about: None,
         };
         let Peer {
             history,

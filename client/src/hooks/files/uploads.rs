@@ -24,7 +24,7 @@ impl Files {
             return;
         };
         let info = describe(&file);
-        let Some(number) = client.post(Body::File(info.clone())) else {
+        let Some(number) = client.post(Body::File(info.clone()), None) else {
             return;
         };
         self.show_own(number, &file, &info);

@@ -1,7 +1,7 @@
 //! Messages of a room: when they are sent to which peer, and how received ones are handled.
 
 use leptos::prelude::*;
-use shared::chat::{Body, ChatFrame, Message, TYPING_TIMEOUT_S};
+use shared::chat::{About, Body, ChatFrame, Message, TYPING_TIMEOUT_S};
 use shared::conversation::ReceiveOutcome;
 use shared::signaling::PeerId;
 use shared::want_queue::Want;
@@ -141,25 +141,39 @@ impl RoomClient {
         self.files.on_message(from, received);
     }
 
-    pub(crate) fn send_text(&self, text: &str) {
+    pub(crate) fn send_text(&self, text: &str, about: Option<About>) {
         let text = text.trim();
         if text.is_empty() {
             return;
         }
-        self.post(Body::Text {
+        let body = Body::Text {
             text: text.to_owned(),
-        });
+        };
+        self.post(body, about);
         self.typing.set(None);
     }
 
-    /// Adds a message and sends it. Returns its number; `None` when it breaks a limit of [`shared::chat`].
-    pub(crate) fn post(&self, body: Body) -> Option<u64> {
+    pub(crate) fn change_message(&self, about: About, text: &str) {
+        let (others, name) = (self.others(), self.my_name());
+        let changed = self.change(|c| c.change(wall_ms(), &name, about, text, &others));
+        if let Some(message) = changed.flatten() {
+            self.send_all(&ChatFrame::Message(message));
+            self.typing.set(None);
+        }
+    }
+
+    fn others(&self) -> Vec<PeerId> {
         let others = self
             .room
             .people
-            .try_with_untracked(|people| people.iter().map(|p| p.id.clone()).collect::<Vec<_>>());
-        let (others, name) = (others.unwrap_or_default(), self.my_name());
-        let composed = self.change(|c| c.compose(wall_ms(), &name, body, &others));
+            .try_with_untracked(|people| people.iter().map(|p| p.id.clone()).collect());
+        others.unwrap_or_default()
+    }
+
+    /// Adds a message and sends it. Returns its number; `None` when it breaks a limit of [`shared::chat`].
+    pub(crate) fn post(&self, body: Body, about: Option<About>) -> Option<u64> {
+        let (others, name) = (self.others(), self.my_name());
+        let composed = self.change(|c| c.compose_about(wall_ms(), &name, body, about, &others));
         let message = composed.flatten()?;
         let number = message.number;
         self.send_all(&ChatFrame::Message(message));

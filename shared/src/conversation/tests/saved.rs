@@ -89,6 +89,7 @@ fn what_is_loaded_late_loses_and_doubles_nothing() {
         number,
         at: 0,
         body: text("theirs"),
+        about: None,
     };
     a.receive(&id(3), "c", message(7));
     store.save(&mut a);
@@ -259,6 +260,7 @@ fn numbers_stay_above_those_of_a_conversation_that_is_not_there() {
             number: 9_000,
             at: 0,
             body: text("x"),
+            about: None,
         },
     );
     let before = a.compose(5, "a", text("before"), &[id(2)]).unwrap();

@@ -1,0 +1,173 @@
+//! What one does with a message: react, reply, edit, delete. And the reactions that it has.
+
+use leptos::prelude::*;
+use shared::chat::{About, AboutKind};
+use shared::conversation::{Conversation, Entry};
+
+use super::composer::focus;
+use super::reactive::{
+    ReactiveText, button, click_handler, fixed_text, no_view, reactive_text, reactive_view,
+};
+use crate::hooks::language::Language;
+use crate::hooks::room::RoomHandle;
+use crate::i18n::room::Room as Text;
+
+const EMOJIS: [&str; 6] = ["👍", "❤️", "😂", "😮", "😢", "🎉"];
+
+/// The button that opens the menu of a message, beside its time.
+pub(super) fn menu_button(language: Language, open: RwSignal<bool>) -> AnyView {
+    let label = language.room_untracked().message_menu;
+    let expanded = move || open.get().to_string();
+    let toggle = click_handler(move || open.update(|open| *open = !*open));
+    view! {
+        <button type="button" class="menu-button" aria-label=label title=label aria-expanded=expanded on:click=toggle>
+            "⋯"
+        </button>
+    }
+    .into_any()
+}
+
+/// The menu, when it is open.
+pub(super) fn message_menu(
+    language: Language,
+    room: RoomHandle,
+    entry: &Entry,
+    may_change: bool,
+    open: RwSignal<bool>,
+) -> AnyView {
+    let about = entry.about(AboutKind::Reply);
+    let shown = move || match open.get() {
+        true => open_menu(language, room, about.clone(), may_change, open),
+        false => no_view(),
+    };
+    reactive_view(shown).into_any()
+}
+
+fn open_menu(
+    language: Language,
+    room: RoomHandle,
+    about: About,
+    may_change: bool,
+    open: RwSignal<bool>,
+) -> AnyView {
+    let text = language.room_untracked();
+    let about_as = move |kind| About {
+        kind,
+        ..about.clone()
+    };
+    // The menu goes, and with it the focus. Not to the field: that opens the keyboard of a phone.
+    let close = move |focused: &str| {
+        open.set(false);
+        focus(focused);
+    };
+    let emojis = EMOJIS.map(|emoji| {
+        let react = about_as(AboutKind::React);
+        let act = move || {
+            room.change_message(react.clone(), emoji);
+            close("message-log");
+        };
+        button("emoji", "", fixed_text(emoji), act)
+    });
+    let write = |kind, label: &'static str| {
+        let about = about_as(kind);
+        let act = move || {
+            room.about.set(Some(about.clone()));
+            close("message");
+        };
+        button("link", "", fixed_text(label), act)
+    };
+    let reply = write(AboutKind::Reply, text.reply);
+    let of_author = may_change.then(|| {
+        let edit = write(AboutKind::Edit, text.edit);
+        let delete = delete_button(room, about_as(AboutKind::Delete), text, Box::new(close));
+        view! { {edit} {delete} }
+    });
+    let on_key = move |event: web_sys::KeyboardEvent| {
+        if event.key() == "Escape" {
+            close("message-log");
+        }
+    };
+    view! {
+        <div class="message-menu" role="group" aria-label=text.message_menu on:keydown=on_key>
+            {emojis.into_iter().collect::<Vec<_>>()}
+            {reply}
+            {of_author}
+        </div>
+    }
+    .into_any()
+}
+
+/// Asks once more: it goes for everybody.
+fn delete_button(
+    room: RoomHandle,
+    about: About,
+    text: &'static Text,
+    close: Box<dyn Fn(&str)>,
+) -> AnyView {
+    let sure = RwSignal::new(false);
+    let label: ReactiveText = reactive_text(move || {
+        let label = match sure.get() {
+            true => text.delete_for_all,
+            false => text.delete_message,
+        };
+        label.to_owned()
+    });
+    let act = move || {
+        if sure.get_untracked() {
+            // What clients show that know nothing of deletions.
+            room.change_message(about.clone(), "🗑");
+            close("message-log");
+        } else {
+            sure.set(true);
+        }
+    };
+    button("link bad", "", label, act)
+}
+
+/// The reactions to a message; a click adds one's own, or takes it back.
+pub(super) fn reactions(
+    language: Language,
+    room: RoomHandle,
+    conversation: &Conversation,
+    entry: &Entry,
+) -> AnyView {
+    if entry.reactions.is_empty() {
+        return no_view();
+    }
+    let own = conversation.own_reaction(entry);
+    let mut emojis: Vec<&str> = Vec::new();
+    for reaction in &entry.reactions {
+        if !emojis.contains(&reaction.emoji.as_str()) {
+            emojis.push(&reaction.emoji);
+        }
+    }
+    let text = language.room_untracked();
+    let chips = emojis.into_iter().map(|emoji| {
+        let of_it = entry.reactions.iter();
+        let of_it = of_it.filter(|reaction| reaction.emoji == emoji);
+        let names: Vec<&str> = of_it.map(|reaction| reaction.name.as_str()).collect();
+        let label = (text.reacted)(emoji, &names.join(", "));
+        let (title, count) = (label.clone(), names.len());
+        let is_own = own == Some(emoji);
+        let about = entry.about(match is_own {
+            true => AboutKind::Unreact,
+            false => AboutKind::React,
+        });
+        let own_emoji = emoji.to_owned();
+        let act = click_handler(move || {
+            room.change_message(about.clone(), &own_emoji);
+            focus("message-log");
+        });
+        let shown = match count {
+            1 => emoji.to_owned(),
+            _ => format!("{emoji} {count}"),
+        };
+        view! {
+            <button type="button" class="reaction" aria-label=label title=title aria-pressed=is_own.to_string() on:click=act>
+                {shown}
+            </button>
+        }
+        .into_any()
+    });
+    view! { <div class="reactions">{chips.collect::<Vec<_>>()}</div> }.into_any()
+}
