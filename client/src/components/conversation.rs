@@ -19,6 +19,7 @@ use crate::hooks::room::RoomHandle;
 use crate::i18n::intl::{TimeOfDay, Unit, date, relative};
 use crate::i18n::room::Room as Text;
 use crate::rtc::timer::{local_ms, wall_ms};
+use crate::state::alerts::mentions;
 use crate::state::avatar::initials;
 use crate::state::room::{Note, RoomEvent};
 use crate::state::rows::{Row, rows};
@@ -192,11 +193,20 @@ fn message(
     let element_id = message_id(&(entry.message.number, entry.author.clone()));
     let edited = (entry.edited > 0 && can_have_menu)
         .then(|| format!("{} ", language.room_untracked().edited));
-    let class = match (own, first) {
-        (true, true) => "chat-message own first",
-        (true, false) => "chat-message own",
-        (false, true) => "chat-message first",
-        (false, false) => "chat-message",
+    let mentions_me = match &entry.message.body {
+        Body::Text { text } if !own => room.me.with_untracked(|me| {
+            let me = me.as_ref();
+            me.is_some_and(|me| mentions(text, &me.name))
+        }),
+        _ => false,
+    };
+    let class = match (own, first, mentions_me) {
+        (true, true, _) => "chat-message own first",
+        (true, false, _) => "chat-message own",
+        (false, true, false) => "chat-message first",
+        (false, true, true) => "chat-message first mention",
+        (false, false, false) => "chat-message",
+        (false, false, true) => "chat-message mention",
     };
     let (number, author) = (entry.message.number, entry.author.clone());
     // Messages of others have no ticks.

@@ -1,4 +1,4 @@
-//! The text of a message: its links, and the beginning of a long one.
+//! The text of a message: its links, its code, and the beginning of a long one.
 
 use leptos::html;
 use leptos::prelude::*;
@@ -9,7 +9,7 @@ use super::reactive::{button, no_view, reactive_view, room_text};
 use super::read_position::scroll_back;
 use crate::hooks::language::Language;
 use crate::rtc::dynamic::{call, object};
-use crate::state::links::{TextSegment, is_long, segments};
+use crate::state::text_parts::{TextPart, is_long, parts};
 
 /// A long text is shown as far as about a window, with a button for the rest: it is no box that scrolls within a list that scrolls.
 pub(super) fn message_text(language: Language, text: &str) -> AnyView {
@@ -60,13 +60,21 @@ fn open(whole: RwSignal<bool>, anchor: &Element) {
 }
 
 fn linked(text: &str) -> AnyView {
-    let parts = segments(text).into_iter().map(|segment| match segment {
-        TextSegment::Text(text) => text.to_owned().into_any(),
-        TextSegment::Url(link) => {
-            let href = link.to_owned();
-            view! { <a href=href target="_blank" rel="noopener noreferrer">{link.to_owned()}</a> }
-                .into_any()
+    let parts = parts(text).into_iter().map(|part| match part {
+        TextPart::Text(text) => text.to_owned().into_any(),
+        TextPart::Url(link) => link_view(link.to_owned(), link),
+        TextPart::Domain(link) => link_view(format!("https://{link}"), link),
+        TextPart::Mail(link) => link_view(format!("mailto:{link}"), link),
+        TextPart::Code(code) => view! { <code>{code.to_owned()}</code> }.into_any(),
+        // For who reads it with the keyboard, since it scrolls to the side.
+        TextPart::CodeBlock(code) => {
+            view! { <pre dir="ltr" tabindex="0">{code.to_owned()}</pre> }.into_any()
         }
     });
     parts.collect::<Vec<_>>().into_any()
+}
+
+fn link_view(href: String, label: &str) -> AnyView {
+    view! { <a href=href target="_blank" rel="noopener noreferrer">{label.to_owned()}</a> }
+        .into_any()
 }

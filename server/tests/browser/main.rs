@@ -35,6 +35,7 @@ mod live;
 mod long_conversation;
 mod many_files;
 mod message_changes;
+mod message_texts;
 mod odd_files;
 mod offers;
 mod other_server;
