@@ -123,7 +123,7 @@ pub(crate) fn use_publisher(server: Server, name: Option<String>) -> Publisher {
             publisher.key.set(key);
         }
     });
-    use_wake(Box::new(move |_| publisher.send(PublishEvent::TryNow)));
+    use_wake(Box::new(move |_| publisher.send(PublishEvent::Woke)));
     let resources = publisher.resources;
     on_cleanup(move || {
         // Dropped outside the store: closing browser objects may call back into it.

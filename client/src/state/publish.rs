@@ -107,8 +107,11 @@ pub enum PublishEvent {
     },
     /// The timer of the last [`PublishEffect::SetTimer`] expired.
     Timer,
-    /// The network or the page is back, or the person does not want to wait.
+    /// The person does not want to wait.
     TryNow,
+    /// The network or the page is back, or the machine has slept: what failed may work now. The failures stay counted, so that a server that is down is asked
+    /// once at each return, and then as seldom as before.
+    Woke,
     Stop,
 }
 
@@ -142,6 +145,8 @@ pub struct Publish {
     retry: Retry,
     /// Attempts in a row that met another publisher.
     taken: u32,
+    /// The server asks for no attempt before this time (`Retry-After`); a person may make one.
+    not_before: u64,
 }
 
 impl Default for Publish {
@@ -150,6 +155,7 @@ impl Default for Publish {
             phase: PublishPhase::Idle,
             retry: Retry::new(Backoff::SERVER, STABLE_AFTER_MS),
             taken: 0,
+            not_before: 0,
         }
     }
 }
@@ -259,7 +265,7 @@ impl Publish {
                 vec![Effect::SetTimer(UNSTEADY_MS)]
             }
             (Phase::Live | Phase::Weak(_), Event::IceFailed | Event::Stalled)
-            | (Phase::Weak(Weakness::Unsteady), Event::Timer | Event::TryNow) => {
+            | (Phase::Weak(Weakness::Unsteady), Event::Timer | Event::TryNow | Event::Woke) => {
                 self.phase = Phase::Recovering {
                     cause: RetryCause::Lost,
                     step: RecoveryStep::Restarting,
@@ -280,6 +286,13 @@ impl Publish {
                 },
                 Event::Timer | Event::TryNow,
             ) => self.reopen(),
+            (
+                Phase::Recovering {
+                    step: RecoveryStep::Waiting { .. },
+                    ..
+                },
+                Event::Woke,
+            ) if now >= self.not_before => self.reopen(),
             (
                 Phase::Connecting
                 | Phase::Live
@@ -325,7 +338,10 @@ impl Publish {
                 if error.code == ErrorCode::AlreadyLive && recovers && self.taken < MAX_TAKEN =>
             {
                 self.taken += 1;
-                self.wait(RetryCause::Refused(error), 0, now, jitter)
+                let effects = self.wait(RetryCause::Refused(error), 0, now, jitter);
+                // The attempts are few.
+                self.not_before = self.retry.due();
+                effects
             }
             OpenError::Later { error, .. } | OpenError::Gone(error) | OpenError::Refused(error) => {
                 self.block(Blocked::Refused(error))
@@ -345,6 +361,7 @@ impl Publish {
     ) -> Vec<PublishEffect> {
         let delay = self.retry.on_failed(now, jitter, at_least);
         let until = self.retry.due();
+        self.not_before = now.saturating_add(at_least);
         self.phase = PublishPhase::Recovering {
             cause,
             step: RecoveryStep::Waiting { until },

@@ -118,8 +118,32 @@ fn a_server_that_is_full_or_silent_is_tried_again_for_ever() {
         assert_eq!(waits, [Effect::Abandon, Effect::SetTimer(expected)]);
         assert_eq!(publish.phase().as_str(), "recovering");
     }
-    // The network is back.
-    assert_eq!(publish.step(Event::TryNow, 0, 1.0), OPEN);
+    // The network is back, and the server is not.
+    assert_eq!(publish.step(Event::Woke, 0, 1.0), OPEN);
+    let waits = publish.step(Event::OpenFailed(OpenError::Unreachable), 0, 1.0);
+    assert_eq!(waits, [Effect::Abandon, Effect::SetTimer(10_000)]);
+}
+
+#[test]
+fn who_comes_back_asks_no_sooner_than_the_server_permits_and_a_person_may() {
+    let mut publish = after(&LIVE[..3]);
+    let later = Event::OpenFailed(OpenError::Later {
+        error: api_error(ErrorCode::LimitReached),
+        after: Some(20_000),
+    });
+    publish.step(later, 100, 0.0);
+    assert_eq!(publish.step(Event::Woke, 20_099, 0.0), []);
+    let woke = publish.clone().step(Event::Woke, 20_100, 0.0);
+    assert_eq!(woke, OPEN);
+    assert_eq!(publish.step(Event::TryNow, 200, 0.0), OPEN);
+    // Of another session with this key few attempts are made, however often the page is left and seen again.
+    let mut publish = live();
+    publish.step(Event::RemoteClosed, 0, 1.0);
+    assert_eq!(publish.step(Event::Woke, 10, 1.0), OPEN);
+    let taken = publish.step(refused(ErrorCode::AlreadyLive), 20, 1.0);
+    assert_eq!(taken, [Effect::Abandon, Effect::SetTimer(2_000)]);
+    assert_eq!(publish.step(Event::Woke, 2_019, 1.0), []);
+    assert_eq!(publish.step(Event::Woke, 2_020, 1.0), OPEN);
 }
 
 #[test]
@@ -229,6 +253,7 @@ fn a_late_event_of_a_session_changes_nothing_after_a_stop() {
         Event::Renew,
         Event::Timer,
         Event::TryNow,
+        Event::Woke,
         Event::CaptureEnded,
         Event::Captured,
         Event::OpenFailed(OpenError::Unreachable),
