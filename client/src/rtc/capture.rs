@@ -85,8 +85,20 @@ async fn request(method: &str, constraints: JsValue) -> Result<MediaStream, Capt
 
 /// `navigator.mediaDevices`: `undefined` on a page that is not secure.
 pub fn media_devices() -> JsValue {
+    get(&navigator(), "mediaDevices")
+}
+
+fn navigator() -> JsValue {
     let window = web_sys::window().map(JsValue::from).unwrap_or_default();
-    get(&get(&window, "navigator"), "mediaDevices")
+    get(&window, "navigator")
+}
+
+/// This page may not use the camera, or the microphone, and the person is not asked (W3C "Permissions"). False where the browser does not tell.
+pub async fn is_blocked(is_camera: bool) -> bool {
+    let name = if is_camera { "camera" } else { "microphone" };
+    let permissions = get(&navigator(), "permissions");
+    let status = call_async(&permissions, "query", &[object(&[("name", name.into())])]).await;
+    status.is_ok_and(|status| get(&status, "state") == "denied")
 }
 
 /// The cameras and microphones. Without permission they have no names.

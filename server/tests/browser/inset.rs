@@ -175,14 +175,20 @@ async fn a_camera_is_turned_off_and_on_while_the_screen_goes_on_and_viewers_stay
     assert_eq!(video::codec(&viewer).await, "video/H264");
 }
 
-/// Lets the page ask for a screen that is given by `share()`, and refuse devices: `refused` is what a request may not contain.
+/// Lets the page ask for a screen that is given by `share()`, and refuse devices: `refused` is what a request may not contain, `blocked` what the browser says
+/// that it refuses, `asked` the requests.
 const ASKS: &str = "
     const devices = navigator.mediaDevices;
     const display = devices.getDisplayMedia.bind(devices), user = devices.getUserMedia.bind(devices);
+    const query = navigator.permissions.query.bind(navigator.permissions);
+    navigator.permissions.query = async asked => blocked.includes(asked.name) ? { state: 'denied' } : query(asked);
     window.refused = 'nothing';
+    window.blocked = [];
+    window.asked = [];
     window.cameras = [];
     devices.getDisplayMedia = constraints => new Promise(given => window.share = () => given(display(constraints)));
     devices.getUserMedia = async constraints => {
+        asked.push(['audio', 'video'].filter(kind => constraints[kind]).join());
         if (constraints[refused]) throw new DOMException('Permission denied', 'NotAllowedError');
         const stream = await user(constraints);
         cameras.push(...stream.getVideoTracks());
@@ -254,6 +260,27 @@ async fn a_screen_is_shown_without_the_devices_that_are_blocked_and_with_them_wh
     publisher.click("#with-camera").await;
     shows(&publisher, 2).await;
     publisher.until("nothing is wrong", says_nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_that_the_browser_says_are_blocked_are_not_asked_for_again_and_again() {
+    let server = server().await;
+    let publisher = TestBrowser::shared_chromium_with_camera().await;
+    for (blocked, refused, pictures, asked) in [
+        ("'camera'", "video", 1, "audio"),
+        ("'microphone'", "audio", 2, "video"),
+        ("'camera', 'microphone'", "video", 1, "audio,video"),
+    ] {
+        chooses_screen(&publisher, &server).await;
+        publisher.click("#with-camera").await;
+        let block = format!("blocked = [{blocked}]; refused = '{refused}'");
+        publisher.run(&block).await;
+        shares(&publisher).await;
+        shows(&publisher, pictures).await;
+        publisher.shows("may not use camera and microphone").await;
+        let requests = publisher.run("return asked").await;
+        assert_eq!(requests, serde_json::json!([asked]), "{blocked}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use web_sys::{HtmlVideoElement, MediaStream, MediaStreamTrack, Url};
 
 use crate::rtc::audio_graph::AudioGraph;
 use crate::rtc::capture::{
-    CaptureError, display_media, media_devices, played_by, tracks, user_media,
+    CaptureError, display_media, is_blocked, media_devices, played_by, tracks, user_media,
 };
 use crate::rtc::dynamic::set;
 use crate::rtc::listener::Listener;
@@ -156,32 +156,21 @@ pub(super) async fn request(
     let mut lacking = None;
     let (sources, player) = match choice.source {
         Source::Camera => (
-            vec![device_stream(Some(camera), microphone, height).await],
+            vec![device_stream(Some(camera), Some(microphone), height).await],
             None,
         ),
-        Source::Microphone => (vec![device_stream(None, microphone, height).await], None),
+        Source::Microphone => (
+            vec![device_stream(None, Some(microphone), height).await],
+            None,
+        ),
         Source::Screen => {
             // Without a screen the devices stay off.
             let screen = display_media().await.map_err(problem)?;
             let camera = choice.has_inset().then_some(camera);
-            let height = Quality::INSET.height();
-            let why =
-                |error: &CaptureError| CaptureProblem::of_error(&error.name, &error.message, false);
-            // A screen is worth sending without a microphone, and without a camera.
-            let mut devices = device_stream(camera, microphone, height).await;
-            lacking = devices.as_ref().err().map(why);
-            if lacking.is_some() && camera.is_some() {
-                devices = user_media(camera, None, height).await;
-                if let Err(error) = &devices {
-                    lacking = Some(why(error));
-                    devices = device_stream(None, microphone, height).await;
-                }
-            } else if lacking == Some(CaptureProblem::NotFound) {
-                // Nobody asked for a microphone that is not there.
-                lacking = None;
-            }
+            let (devices, problem) = screen_devices(camera, microphone).await;
+            lacking = problem;
             (
-                iter::once(Ok(screen)).chain(devices.ok().map(Ok)).collect(),
+                iter::once(Ok(screen)).chain(devices.map(Ok)).collect(),
                 None,
             )
         }
@@ -212,13 +201,47 @@ pub(super) fn inset_of(stream: &MediaStream) -> Option<MediaStreamTrack> {
     stream.get_video_tracks().get(1).dyn_into().ok()
 }
 
-/// The chosen devices, or any when they are not there.
-async fn device_stream(
+/// A screen is worth sending without a microphone, and without a camera. Returns what works, and why one is lacking.
+async fn screen_devices(
     camera: Option<&str>,
     microphone: &str,
+) -> (Option<MediaStream>, Option<CaptureProblem>) {
+    let microphone = Some(microphone);
+    let mut requests = vec![(camera, microphone)];
+    let mut lacking = None;
+    if camera.is_some() {
+        // The person may be asked at each request: none is made for what is known to be blocked, unless that is all, and one tells why.
+        let blocked = (is_blocked(true).await, is_blocked(false).await);
+        if blocked != (true, true) {
+            requests.extend([(camera, None), (None, microphone)]);
+            requests.retain(|(camera, microphone)| {
+                !(blocked.0 && camera.is_some() || blocked.1 && microphone.is_some())
+            });
+            lacking = (blocked.0 || blocked.1).then_some(CaptureProblem::Denied);
+        }
+    }
+    for (asked, microphone) in requests {
+        match device_stream(asked, microphone, Quality::INSET.height()).await {
+            Ok(devices) => return (Some(devices), lacking),
+            // The reason of the camera has been told.
+            Err(_) if asked.is_none() && lacking.is_some() => {}
+            Err(error) => {
+                let problem = CaptureProblem::of_error(&error.name, &error.message, false);
+                lacking = Some(problem);
+            }
+        }
+    }
+    // Nobody asked for a microphone that is not there.
+    let is_told = camera.is_some() || lacking != Some(CaptureProblem::NotFound);
+    (None, lacking.filter(|_| is_told))
+}
+
+/// The chosen devices, or any when they are not there.
+async fn device_stream(
+    mut camera: Option<&str>,
+    mut microphone: Option<&str>,
     height: u32,
 ) -> Result<MediaStream, CaptureError> {
-    let (mut camera, mut microphone) = (camera, Some(microphone));
     loop {
         match user_media(camera, microphone, height).await {
             Err(error)
