@@ -36,6 +36,7 @@ mod quoted;
 pub(crate) mod reactive;
 pub(crate) mod read_position;
 pub(crate) mod room_status;
+pub(crate) mod search;
 pub(crate) mod server_gate;
 pub(crate) mod share_sheet;
 pub(crate) mod sheet;

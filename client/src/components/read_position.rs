@@ -115,6 +115,25 @@ impl ReadPosition {
 
     /// Shows a message and gives it the focus, if it is there.
     pub(super) fn go_to(self, key: &MessageKey) {
+        let to_focus = |message: &HtmlElement| {
+            let _ = message.focus();
+        };
+        self.bring(key, to_focus);
+    }
+
+    /// Shows a message that was searched for, which is marked until the next one; the focus stays.
+    pub(super) fn show_found(self, key: &MessageKey) {
+        const FOUND: &str = "found";
+        self.bring(key, |message| {
+            let before = document().get_elements_by_class_name(FOUND);
+            while let Some(before) = before.item(0) {
+                let _ = before.class_list().remove_1(FOUND);
+            }
+            let _ = message.class_list().add_1(FOUND);
+        });
+    }
+
+    fn bring(self, key: &MessageKey, then: fn(&HtmlElement)) {
         let window = self.room.conversation.with_untracked(|conversation| {
             let at = conversation.index(&key.1, key.0)?;
             let shown = self
@@ -126,11 +145,16 @@ impl ReadPosition {
             return;
         };
         let id = message_id(key);
-        let show = Box::new(move || {
+        let show = move || {
             if let Some(message) = document().get_element_by_id(&id) {
                 message.scroll_into_view();
-                let _ = message.unchecked_into::<HtmlElement>().focus();
+                then(message.unchecked_ref());
             }
+        };
+        // Again in the next frame: what is above and below may come into the page meanwhile, and holds what was in view before.
+        let show = Box::new(move || {
+            show();
+            request_animation_frame(show);
         });
         let window = window.unwrap_or_else(|| self.window.get_untracked());
         self.set_window(&log, window, show);

@@ -13,6 +13,7 @@ use crate::components::reactive::{
 };
 use crate::components::read_position::ReadPosition;
 use crate::components::room_status::{name_form, status_banner};
+use crate::components::search::{search_bar, search_button};
 use crate::components::share_sheet::share_button;
 use crate::hooks::language::{Language, use_language};
 use crate::hooks::navigation::focus_heading;
@@ -77,6 +78,7 @@ fn room_view(
     dragging: RwSignal<bool>,
 ) -> AnyView {
     let tab = RwSignal::new("chat");
+    let searching = RwSignal::new(false);
     let tab_button = move |which: &'static str, label: RoomText, count: fn(RoomHandle) -> usize| {
         let label = reactive_text(move || {
             let count = count(room);
@@ -151,6 +153,7 @@ fn room_view(
                 <h1>{name.to_owned()}</h1>
                 <div class="row">
                     {share_button("button plain", name.to_owned(), address)}
+                    {search_button(language, searching)}
                     <span hidden=move || !can_write.get()>{button("link", "leave", room_text(language, |text| text.leave), move || room.leave())}</span>
                 </div>
                 <nav class="tabs">
@@ -168,6 +171,7 @@ fn room_view(
             </aside>
             <section class="conversation">
                 {status_banner(room)}
+                {search_bar(language, room, read_position, searching)}
                 {message_log(language, room, read_position, alone_notice)}
                 <p class="typing small quiet" aria-live="polite">{typing}</p>
                 {reactive_view(move || if can_write.get() { composer(language, room, read_position) } else { no_view() })}

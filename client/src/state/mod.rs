@@ -73,6 +73,7 @@ pub mod room_name;
 pub mod route;
 pub mod row_window;
 pub mod rows;
+pub mod search;
 pub mod server;
 pub mod server_report;
 pub mod session;

@@ -13,7 +13,7 @@ const MAX_SHOWN: u64 = 300;
 const LINE: &str = "line ";
 
 /// A room with Ann in this browser, and a terminal peer that has sent so many lines.
-async fn long_room(
+pub(crate) async fn long_room(
     server: &TestServer,
     browser: &TestBrowser,
     room: &str,

@@ -46,6 +46,7 @@ mod rejections;
 mod resilience;
 mod room_passwords;
 mod rooms;
+mod search;
 mod settings;
 mod share;
 mod shell;
