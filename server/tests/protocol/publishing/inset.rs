@@ -4,11 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use bitstream::h264::annex_b;
 use bitstream::sps::SpsInfo;
-use shared::api::Codec;
+use shared::api::{Codec, NotEncoded};
+use testkit::browser::TestBrowser;
 use testkit::film::{Film, FilmRecipe, RATE};
-use testkit::{TestServer, eventually};
+use testkit::{TestServer, dist, eventually};
 
-use super::front::Front;
+use super::front::{Front, KEY};
 use super::str0m_publisher::Str0mPublisher;
 use super::{LIMIT, Picture, STREAM, decode, has, serve, watch};
 use crate::clients::str0m_viewer::{Joining, Str0mViewer};
@@ -241,5 +242,36 @@ async fn the_publisher_is_asked_for_a_keyframe_of_the_inset_that_a_viewer_asks_f
     }
     let asked = publisher.keyframe_requests() - before;
     assert!(asked <= u64::from(RATE) / 2, "{asked} requests");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inset_with_b_frames_is_sent_to_nobody_and_the_page_says_that_it_does_not_come() {
+    let publish_to = format!("{STREAM}={KEY}");
+    let server = TestServer::with(&["test:", "--dist", dist(), "--publish", &publish_to]).await;
+    let front = Front::direct(&server);
+    let reordered = FilmRecipe {
+        codec: Codec::H264,
+        size: CAMERA,
+        gop: RATE,
+        b_frames: 2,
+        ..FilmRecipe::default()
+    };
+    let films = [film(Codec::H264, SCREEN), reordered.make()];
+    let _publisher = Str0mPublisher::publish_two(&front, STREAM, films, Film::tone(10)).await;
+    front.publishes(STREAM).await;
+    let viewer = watch_both(&server, STREAM).await;
+    has(&viewer, 3 * RATE as usize).await;
+    assert!(viewer.recorded_inset().is_empty());
+    let info = server.registry.get(STREAM).expect("it is declared").info();
+    let inset = info.inset.expect("it is described");
+    assert_eq!(inset.not_encoded, Some(NotEncoded::Inset));
+    let browser = TestBrowser::chromium().await;
+    browser
+        .open(&server.url(&format!("/#/watch/{STREAM}")))
+        .await;
+    let said = "document.querySelector('#delivery')?.textContent.includes('has not received it') \
+        && !document.querySelector('#inset')";
+    browser.until("the page says so", said).await;
     server.stop().await;
 }
