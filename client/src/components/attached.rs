@@ -29,7 +29,7 @@ pub(crate) fn attached_files(language: Language, draft: Draft) -> AnyView {
     });
     view! {
         {problem}
-        <ul id="attached-files" class="attached" aria-label=language.room_untracked().files_to_send>
+        <ul id="attached-files" class="attached" aria-live="polite" aria-label=language.room_untracked().files_to_send>
             {localized_list(language, keys, show)}
         </ul>
     }

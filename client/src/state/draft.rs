@@ -33,13 +33,17 @@ pub fn can_send(text: usize, files: usize) -> bool {
 }
 
 /// Whether what is pasted is a text. Word processors and spreadsheets add a picture of it; file managers add the names of the files as a text.
-/// `files`: the names of the pasted files.
+/// `files`: the names of the pasted files. A name in a URL is escaped, so that every line with a file's URL counts as one.
 pub fn is_text(pasted: &str, files: &[String]) -> bool {
     let mut lines = pasted
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty());
-    lines.any(|line| !files.iter().any(|name| line.ends_with(name.as_str())))
+    let is_name = |line: &str| {
+        let url = !files.is_empty() && line.starts_with("file://");
+        url || files.iter().any(|name| line.ends_with(name.as_str()))
+    };
+    lines.any(|line| !is_name(line))
 }
 
 /// Whether a file of a folder is left out: its name begins with a dot, or a desktop has put it there.
@@ -66,6 +70,9 @@ mod tests {
         for not_text in ["", " \n", "image.png", "file:///tmp/image.png\r\n"] {
             assert!(!is_text(not_text, &picture), "{not_text:?}");
         }
+        let escaped = "file:///tmp/a%20b%E4%B8%AD.png";
+        assert!(!is_text(escaped, &["a b中.png".to_owned()]));
+        assert!(is_text(escaped, &[]));
         let two = ["a.txt".to_owned(), "b.txt".to_owned()];
         assert!(!is_text("a.txt\nb.txt", &two));
         assert!(is_text("a.txt\nand more", &two));

@@ -50,8 +50,12 @@ impl OfferBook {
             Some(offer) => head.clone_into(&mut offer.1),
             None => self.offers.push((number, head.to_owned())),
         }
-        let excess = self.offers.len().saturating_sub(MAX_OFFERS);
-        self.offers.drain(..excess);
+        if self.offers.len() > MAX_OFFERS {
+            // What is withdrawn stays so, as long as there are others.
+            let mut offers = self.offers.iter();
+            let oldest = offers.position(|(_, head)| head != WITHDRAWN);
+            self.offers.remove(oldest.unwrap_or(0));
+        }
     }
 
     pub fn is_withdrawn(&self, number: u64) -> bool {
@@ -123,10 +127,16 @@ mod tests {
             OfferBook::parse("8 bb\n")
         );
         let mut book = OfferBook::default();
-        for number in 0..=MAX_OFFERS as u64 {
+        book.withdraw(0);
+        for number in 1..=MAX_OFFERS as u64 {
             book.insert(number, "aa");
         }
         assert_eq!(book.offers.len(), MAX_OFFERS);
-        assert_eq!(book.find(0), None, "the oldest is dropped");
+        assert!(book.is_withdrawn(0), "it stays withdrawn");
+        assert_eq!(book.find(1), None, "the oldest is dropped");
+        for number in 0..=MAX_OFFERS as u64 {
+            book.withdraw(number);
+        }
+        assert_eq!(book.offers.len(), MAX_OFFERS);
     }
 }

@@ -145,6 +145,7 @@ impl Files {
 
     /// Takes files that were offered before a reload. One that was not is reported.
     pub(crate) fn attach_again(&self, chosen: Vec<File>) {
+        let _ = self.room.draft.problem.try_set(None);
         let me = self.me.clone();
         spawn_local(async move {
             for file in chosen {
@@ -203,8 +204,11 @@ impl Files {
             return;
         };
         for number in self.offers.read().withdrawn() {
-            let why = GoneReason::Withdrawn;
-            client.send(peer, &ChatFrame::Gone { number, why });
+            // Of others, nobody has a message.
+            if self.own_info(number).is_some() {
+                let why = GoneReason::Withdrawn;
+                client.send(peer, &ChatFrame::Gone { number, why });
+            }
         }
     }
 
