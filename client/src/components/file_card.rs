@@ -13,6 +13,7 @@ use super::transfer_row::{stage_name, transfer_row};
 use crate::hooks::files::OwnOffer;
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
+use crate::hooks::visited::confirm;
 use crate::i18n::format::bytes;
 use crate::state::room::{Direction, Transfer, TransferStage};
 
@@ -107,7 +108,11 @@ fn own_row(
             "button plain withdraw",
             "",
             fixed_text(text.withdraw),
-            move || room.withdraw(number),
+            move || {
+                if confirm(text.confirm_withdraw) {
+                    room.withdraw(number);
+                }
+            },
         )
     });
     let status = match offer {

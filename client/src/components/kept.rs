@@ -48,7 +48,15 @@ pub(super) fn storage_notice(language: Language, room: RoomHandle) -> AnyView {
     let notice = move |id: &'static str, text: RoomText| {
         view! { <p class="notice" id=id role="alert">{room_text(language, text)}</p> }.into_any()
     };
-    reactive_view(move || match room.kept.get() {
+    let deleted = reactive_view(move || {
+        let names = room.deleted_rooms.get();
+        if names.is_empty() {
+            return no_view();
+        }
+        let sentence = (language.room().deleted_rooms)(&names.join(", "));
+        view! { <p class="notice" id="deleted-rooms" role="status">{sentence}</p> }.into_any()
+    });
+    let status = reactive_view(move || match room.kept.get() {
         StoreStatus::Kept => no_view(),
         StoreStatus::Partly => notice("kept-partly", |text| text.storage_partly),
         StoreStatus::Denied => notice("not-kept", |text| text.storage_denied),
@@ -59,6 +67,10 @@ pub(super) fn storage_notice(language: Language, room: RoomHandle) -> AnyView {
             </div>
         }
         .into_any(),
-    })
+    });
+    view! {
+        {deleted}
+        {status}
+    }
     .into_any()
 }

@@ -20,8 +20,8 @@ pub(crate) struct Draft {
 struct DraftContent {
     /// Its name in the browser's storage.
     name: String,
-    /// Where storage is denied.
-    text: String,
+    /// What is written and does not fit into the storage, or is denied there.
+    unsaved: Option<String>,
     files: Vec<(u32, File)>,
     last_id: u32,
 }
@@ -38,8 +38,8 @@ impl Draft {
             attached,
             problem: RwSignal::new(None),
             content: StoredValue::new_local(DraftContent {
-                name: draft_name(server, room),
-                text: String::new(),
+                name: stored_as("draft", server, room),
+                unsaved: None,
                 files: Vec::new(),
                 last_id: 0,
             }),
@@ -48,24 +48,24 @@ impl Draft {
 
     /// The text that was written before, also in another tab.
     pub(crate) fn text(self) -> String {
-        self.content
-            .with_value(|content| match storage() {
-                Some(storage) => storage.get_item(&content.name).ok().flatten(),
-                None => Some(content.text.clone()),
-            })
-            .unwrap_or_default()
+        let text = self.content.with_value(|content| {
+            let unsaved = content.unsaved.clone();
+            unsaved.or_else(|| storage()?.get_item(&content.name).ok()?)
+        });
+        text.unwrap_or_default()
     }
 
-    /// A full storage keeps the text before.
+    /// What cannot be stored is there as long as the room is open.
     pub(crate) fn save(self, text: &str) {
-        self.content.update_value(|content| match storage() {
-            Some(storage) => {
-                let _ = match text.trim() {
+        self.content.update_value(|content| {
+            let saved = storage().is_some_and(|storage| {
+                let saved = match text.trim() {
                     "" => storage.remove_item(&content.name),
                     _ => storage.set_item(&content.name, text),
                 };
-            }
-            None => text.clone_into(&mut content.text),
+                saved.is_ok()
+            });
+            content.unsaved = (!saved).then(|| text.to_owned());
         });
     }
 
@@ -131,16 +131,5 @@ fn revoke(file: &AttachedFile) {
     if let Some(url) = &file.url {
         // Fails only for an invalid URL.
         let _ = Url::revoke_object_url(url);
-    }
-}
-
-fn draft_name(server: &str, room: &str) -> String {
-    stored_as("draft", server, room)
-}
-
-/// The room is forgotten, and what was written in it.
-pub(super) fn forget_draft(server: &str, room: &str) {
-    if let Some(storage) = storage() {
-        let _ = storage.remove_item(&draft_name(server, room));
     }
 }

@@ -22,7 +22,6 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Blob, File, Url};
 
-pub(crate) use kept::forget;
 pub(crate) use offers::OwnOffer;
 pub(crate) use uploads::describe;
 
@@ -77,6 +76,12 @@ pub(crate) struct Files {
     held: RefCell<HeldFiles>,
     /// What was received before is shown, and this tab may receive more.
     restored: Cell<bool>,
+    /// The browser was asked to keep what it has.
+    persists: Cell<bool>,
+    /// Peers that are connected again, and until when they may ask for what they have not got whole.
+    reconnected: RefCell<Vec<(PeerId, u64)>>,
+    /// The browser asks where to save a file.
+    asking: Cell<bool>,
     /// What the user asked for before that.
     early: RefCell<Vec<TransferKey>>,
     /// Files of which a part is kept, and which are not being received.
@@ -123,6 +128,9 @@ impl Files {
             kept: RefCell::default(),
             held: RefCell::default(),
             restored: Cell::default(),
+            persists: Cell::default(),
+            reconnected: RefCell::default(),
+            asking: Cell::default(),
             early: RefCell::default(),
             partial: RefCell::default(),
         })
@@ -172,6 +180,9 @@ impl Files {
         self.uploads
             .borrow_mut()
             .retain(|(key, _)| key.peer != *peer);
+        self.reconnected
+            .borrow_mut()
+            .retain(|(other, _)| other != peer);
         self.queue.borrow_mut().on_closed(peer, now_ms());
         for active in &*self.downloads.borrow() {
             if active.key.peer == *peer {

@@ -40,6 +40,8 @@ pub(crate) struct RoomHandle {
     pub(crate) loaded: RwSignal<bool>,
     /// How it goes with saving them.
     pub(crate) kept: RwSignal<StoreStatus>,
+    /// The rooms that were deleted to make room for this one.
+    pub(crate) deleted_rooms: RwSignal<Vec<String>>,
     /// Who comes late is told the last messages.
     pub(crate) history: RwSignal<bool>,
     /// The last hundred notes.
@@ -76,6 +78,7 @@ pub(crate) fn use_room(server: Server, name: String) -> RoomHandle {
         conversation: storage.conversation,
         loaded: storage.loaded,
         kept: storage.status,
+        deleted_rooms: storage.deleted_rooms,
         history: RwSignal::new(false),
         notes: RwSignal::new(Vec::new()),
         me: RwSignal::new(None),

@@ -1,15 +1,18 @@
 //! The database of all conversations in this browser, entry by entry.
 
 use js_sys::Array;
+use leptos::task::spawn_local;
 use shared::conversation::{Conversation, Entry};
 use shared::signaling::PeerId;
 use wasm_bindgen::JsValue;
 use web_sys::IdbKeyRange;
 
+use super::window::storage;
 use crate::rtc::database::{Change, Database};
+use crate::rtc::kept_files;
 use crate::rtc::timer::wall_ms;
 use crate::state::kept::KeptRoom;
-use crate::state::stored_name::stored_as;
+use crate::state::stored_name::{beside, stored_as};
 
 /// Rooms by name, as [`KeptRoom`] in JSON.
 const ROOMS: &str = "rooms";
@@ -22,6 +25,22 @@ pub(super) struct RoomDatabase(Database);
 /// Of a room's conversation, in the browser's storage.
 pub(super) fn conversation_name(server: &str, room: &str) -> String {
     stored_as("room", server, room)
+}
+
+/// Deletes what is kept of a room beside its messages: what was being written, offers, and received files.
+pub(super) fn delete_beside(name: &str) {
+    let beside = |what| beside(name, "room", what);
+    if let Some(storage) = storage() {
+        for name in ["draft", "offers"].into_iter().filter_map(beside) {
+            let _ = storage.remove_item(&name);
+        }
+    }
+    if let Some(files) = beside("files") {
+        spawn_local(async move {
+            // What cannot be deleted is there when the room is opened again.
+            let _ = kept_files::delete_room(&files).await;
+        });
+    }
 }
 
 impl RoomDatabase {

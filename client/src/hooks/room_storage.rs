@@ -16,12 +16,12 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::DomException;
 
-use super::room_database::{RoomDatabase, conversation_name};
+use super::room_database::{RoomDatabase, conversation_name, delete_beside};
 use super::room_identity::open_rooms;
 use super::window::storage;
 use crate::rtc::timer::{sleep, wall_ms};
 use crate::state::kept::{KeptRoom, MAX_KEPT_BYTES, StoreStatus, excess};
-use crate::state::stored_name::stored_as;
+use crate::state::stored_name::{room_of, stored_as};
 
 /// Limit on the bytes in local storage, which has 5 MB for all.
 const MAX_STORAGE_BYTES: usize = 1_000_000;
@@ -37,6 +37,8 @@ pub(crate) struct RoomStorage {
     /// What was saved is in the conversation.
     pub(crate) loaded: RwSignal<bool>,
     pub(crate) status: RwSignal<StoreStatus>,
+    /// The rooms that were deleted to make room for others.
+    pub(crate) deleted_rooms: RwSignal<Vec<String>>,
     place: RefCell<Place>,
     /// Local storage has something that the database may lack.
     left: Cell<bool>,
@@ -78,6 +80,7 @@ impl RoomStorage {
             conversation: RwSignal::new(conversation),
             loaded: RwSignal::new(false),
             status: RwSignal::new(StoreStatus::Kept),
+            deleted_rooms: RwSignal::new(Vec::new()),
             place: RefCell::new(Place::Opening),
             left: Cell::default(),
             writes: Cell::default(),
@@ -176,12 +179,19 @@ impl RoomStorage {
             sleep(0).await;
             let _ = self.loaded.try_set(true);
         }
+        let deleted_rooms = self.deleted_rooms;
         spawn_local(async move {
             let mut open = open_rooms().await;
             open.push(name);
             let excess = excess(rooms, &open, MAX_KEPT_BYTES);
             // What is not deleted now is the next time.
-            let _ = database.delete(&excess).await;
+            if !excess.is_empty() && database.delete(&excess).await.is_ok() {
+                for name in &excess {
+                    delete_beside(name);
+                }
+                let names = excess.iter().filter_map(|name| room_of(name));
+                let _ = deleted_rooms.try_set(names.collect());
+            }
         });
     }
 

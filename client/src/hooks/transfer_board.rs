@@ -96,6 +96,11 @@ impl TransferBoard {
         self.change_all(peer, transfers::leave);
     }
 
+    /// Stops the paused transfers to a peer that does not ask for them again.
+    pub(crate) fn stop_unasked(&self, peer: &PeerId) {
+        self.change_all(peer, transfers::stop_unasked);
+    }
+
     fn change_all(&self, peer: &PeerId, change: fn(&mut [Transfer], &PeerId) -> bool) {
         let mut changed = Vec::new();
         for file in &mut *self.files.borrow_mut() {

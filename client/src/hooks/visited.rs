@@ -3,14 +3,11 @@
 use leptos::prelude::window;
 use shared::conversation::Conversation;
 
-use super::draft::forget_draft;
-use super::files;
-use super::room_database::{RoomDatabase, conversation_name};
+use super::room_database::{RoomDatabase, conversation_name, delete_beside};
 use super::server_storage::stored_names;
 use super::window::storage;
 use crate::rtc::timer::wall_ms;
 use crate::state::kept::KeptRoom;
-use crate::state::stored_name::stored_as;
 
 #[derive(Clone, PartialEq)]
 pub(crate) struct VisitedRoom {
@@ -73,13 +70,10 @@ pub(crate) fn confirm(question: &str) -> bool {
 
 /// Forgets a room and its messages.
 pub(crate) async fn forget(server: &str, name: &str) {
-    forget_draft(server, name);
-    files::forget(stored_as("files", server, name));
-    let offers = stored_as("offers", server, name);
     let name = conversation_name(server, name);
+    delete_beside(&name);
     if let Some(storage) = storage() {
         let _ = storage.remove_item(&name);
-        let _ = storage.remove_item(&offers);
     }
     if let Ok(database) = RoomDatabase::open().await {
         // What cannot be deleted is listed again.

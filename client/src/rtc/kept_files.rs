@@ -40,6 +40,13 @@ impl KeptFile {
     pub fn bytes(&self) -> u64 {
         self.pieces.iter().map(|piece| piece.size() as u64).sum()
     }
+
+    /// The next piece. What comes after a gap does not count: somebody has deleted the data of the page.
+    fn add(&mut self, offset: u64, piece: JsValue) {
+        if self.bytes() == offset {
+            self.pieces.push(piece.unchecked_into());
+        }
+    }
 }
 
 /// The files of one room of a server.
@@ -129,10 +136,7 @@ impl KeptFiles {
                 continue;
             };
             at = found;
-            // A gap would be an error of this module: what follows does not count.
-            if file.bytes() == offset {
-                file.pieces.push(piece.unchecked_into());
-            }
+            file.add(offset, piece);
         }
         // They are found again where this fails.
         let _ = self.write(orphans).await;
@@ -141,14 +145,24 @@ impl KeptFiles {
         Ok(files)
     }
 
-    /// The pieces of one file.
+    /// The pieces of one file, up to a gap.
     ///
     /// # Errors
     /// They cannot be read.
     pub async fn pieces(&self, key: &KeptKey) -> Result<Vec<Blob>, JsValue> {
         let range = below(&self.key(key))?;
-        let pieces = self.database.values(PIECES, Some(&range)).await?;
-        Ok(pieces.into_iter().map(JsCast::unchecked_into).collect())
+        let pieces = self.database.records(PIECES, Some(&range)).await?;
+        let mut file = KeptFile {
+            key: key.clone(),
+            record: String::new(),
+            pieces: Vec::new(),
+        };
+        for (key, piece) in pieces {
+            if let Some((_, Some(offset))) = parse_key(&key) {
+                file.add(offset, piece);
+            }
+        }
+        Ok(file.pieces)
     }
 
     /// Writes the piece at this offset. It is the last one then.

@@ -48,6 +48,7 @@ pub mod recovery;
 mod remote_peer;
 pub mod sdp;
 pub mod signaling;
+pub mod stale_folders;
 pub mod store;
 pub mod timer;
 pub mod upload;

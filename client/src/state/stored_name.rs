@@ -11,6 +11,12 @@ pub fn beside(stored: &str, what: &str, other: &str) -> Option<String> {
     Some(format!("weir {other} {of_it}"))
 }
 
+/// The room of the stored name of a conversation.
+pub fn room_of(stored: &str) -> Option<String> {
+    let of_it = stored.strip_prefix("weir room ")?;
+    Some(of_it.split_once(' ')?.1.to_owned())
+}
+
 /// How the same was named before it was kept by server: the beginning of the name, and what it is.
 const NAMED_BEFORE: [(&str, &str); 5] = [
     ("weir.room.", "room"),
@@ -47,6 +53,8 @@ mod tests {
     fn from_one_name_of_a_room_another_follows() {
         let held = stored_as("held", "https://a", "b room");
         let room = stored_as("room", "https://a", "b room");
+        assert_eq!(room_of(&room).as_deref(), Some("b room"));
+        assert_eq!(room_of(&held), None);
         assert_eq!(beside(&held, "held", "room"), Some(room));
         for other in ["weir key https://a b room", "weir heldx", "another"] {
             assert_eq!(beside(other, "held", "room"), None, "{other}");

@@ -32,7 +32,7 @@ async fn delete(browser: &TestBrowser, name: &str) {
 }
 
 /// Agrees to every question of the page.
-async fn agree(browser: &TestBrowser) {
+pub(crate) async fn agree(browser: &TestBrowser) {
     browser
         .run_in_page("window.confirm = () => true; document.body.dataset.agrees = 'yes'")
         .await;
@@ -44,11 +44,15 @@ async fn agree(browser: &TestBrowser) {
 /// A whole file is there after reloads, also one that was saved; what is deleted is gone.
 async fn kept_until_deleted(ann: &TestBrowser, lin: &TestBrowser) {
     let mut hashes = Vec::new();
+    lin.run_in_page("StorageManager.prototype.persist = () => document.body.dataset.persists = 1 + Number(document.body.dataset.persists ?? 0)")
+        .await;
     for name in ["one.bin", "two.bin"] {
         hashes.push(offer(ann, name, 5_000_000).await);
         get(lin, name).await;
         stage_is(lin, name, "complete").await;
     }
+    let asked = lin.run("return document.body.dataset.persists").await;
+    assert_eq!(asked, "1", "it is asked to keep them, once");
     lin.reload().await;
     for (name, hash) in ["one.bin", "two.bin"].into_iter().zip(&hashes) {
         stage_is(lin, name, "complete").await;

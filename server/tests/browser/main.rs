@@ -11,6 +11,7 @@ mod codecs;
 mod colors;
 mod connection_test;
 mod cross_origin;
+mod deleted_rooms;
 mod demotion;
 mod draft;
 mod early_session;

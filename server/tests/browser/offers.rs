@@ -4,6 +4,7 @@ use testkit::{TestPeer, browser::TestBrowser, write_file};
 
 use crate::{
     file_transfer::{card, complete_hash, once_running, sha256, stage_is},
+    kept_files::agree,
     rooms::{ann_and_lin, connected_to, join, link_is},
     server,
 };
@@ -76,6 +77,7 @@ async fn a_withdrawn_offer_is_withdrawn_for_all_and_after_reloads() {
         &format!("document.querySelector('{} .get')", card("w.bin")),
     )
     .await;
+    agree(&ann).await;
     ann.click(&format!("{} .withdraw", card("w.bin"))).await;
     stage_is(&ann, "w.bin", "withdrawn").await;
     stage_is(&lin, "w.bin", "withdrawn").await;

@@ -25,17 +25,32 @@ fn can_ask() -> bool {
 }
 
 impl Files {
+    /// Once a page, asks the browser not to delete what it keeps when the disk is short (Storage Standard). Firefox asks the user.
+    fn ask_to_persist(&self) {
+        if self.kept.borrow().is_some() && !self.persists.replace(true) {
+            let storage = dynamic::get(&dynamic::get(&window(), "navigator"), "storage");
+            // Absent without a secure context. Nothing depends on the answer.
+            let _ = dynamic::call(&storage, "persist", &[]);
+        }
+    }
+
     /// Asks where to save a large file, and downloads it there; others are kept. Call in the handler of a click.
     pub(crate) fn download_to_chosen(&self, author: &PeerId, number: u64) {
         let key = TransferKey::incoming(author, number);
         let info = self.file_info(author, number);
         let info = info.filter(|info| {
-            let begun = self.received(&key).is_some() || self.is_partial(&key);
-            info.size > ASK_FROM && can_ask() && !begun
+            // Before files are restored, a part of it may be kept.
+            let begun = !self.restored.get() || self.received(&key).is_some();
+            info.size > ASK_FROM && can_ask() && !begun && !self.is_partial(&key)
         });
         let Some(info) = info else {
+            self.ask_to_persist();
             return self.download(author, number);
         };
+        // A second click while the browser asks.
+        if self.asking.replace(true) {
+            return;
+        }
         let name = JsValue::from(info.safe_name());
         let options = dynamic::object(&[("suggestedName", name)]);
         let asked = dynamic::call_async_now(&window(), PICKER, &[options]);
@@ -47,6 +62,7 @@ impl Files {
             };
             let chosen = chosen.await;
             let Some(files) = me.upgrade() else { return };
+            files.asking.set(false);
             let stream = match chosen {
                 Ok(stream) => stream.unchecked_into(),
                 // The user has chosen no file.

@@ -18,6 +18,9 @@ use crate::state::kept_file::KeptStage;
 use crate::state::room::{Direction, TransferStage};
 use crate::state::transfers::{self, TransferKey};
 
+/// A peer that is connected again asks within this time for what it goes on with.
+const ASK_AGAIN_MS: u64 = 60_000;
+
 impl Files {
     /// Starts, continues or retries a download.
     pub(crate) fn download(&self, author: &PeerId, number: u64) {
@@ -266,6 +269,8 @@ impl Files {
             self.download(peer, number);
         }
         self.send_withdrawn(peer);
+        let until = now_ms() + ASK_AGAIN_MS;
+        self.reconnected.borrow_mut().push((peer.clone(), until));
     }
 
     /// Call about once a second: requests again what is not answered.
@@ -276,6 +281,17 @@ impl Files {
         }
         self.ask();
         self.break_stalled_uploads();
+        let (mut late, now) = (Vec::new(), now_ms());
+        self.reconnected.borrow_mut().retain(|(peer, until)| {
+            let waits = now < *until;
+            if !waits {
+                late.push(peer.clone());
+            }
+            waits
+        });
+        for peer in late {
+            self.transfers.stop_unasked(&peer);
+        }
     }
 
     fn on_download_event(&self, key: &TransferKey, event: DownloadEvent) {

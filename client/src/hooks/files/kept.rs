@@ -12,7 +12,8 @@ use web_sys::Url;
 
 use super::{ActiveDownload, Files};
 use crate::rtc::download::Download;
-use crate::rtc::kept_files::{KeptFile, KeptFiles, KeptKey, delete_room, joined, progress};
+use crate::rtc::kept_files::{KeptFile, KeptFiles, KeptKey, joined, progress};
+use crate::rtc::stale_folders::delete_stale_folders;
 use crate::rtc::store::{FileStore, KeptStore};
 use crate::rtc::timer::within;
 use crate::state::kept_file::{KeptAction, KeptAmount, KeptRecord, KeptStage, on_open};
@@ -34,6 +35,9 @@ impl Files {
                 .is_some_and(|identity| identity.is_last())
         };
         let room = self.stored_as.clone();
+        spawn_local(async move {
+            let _ = delete_stale_folders().await;
+        });
         spawn_local(async move {
             let open = async {
                 let kept = KeptFiles::open(room, Box::new(is_ours)).await?;
@@ -343,12 +347,4 @@ pub(super) fn mime(info: &FileInfo) -> &str {
     } else {
         "application/octet-stream"
     }
-}
-
-/// The room is deleted, with what was received in it. `room`: its name in the database.
-pub(crate) fn forget(room: String) {
-    spawn_local(async move {
-        // What cannot be deleted is there when the room is opened again.
-        let _ = delete_room(&room).await;
-    });
 }

@@ -165,6 +165,11 @@ pub const TEXT: Room = Room {
     storage_partly: "This browser has no database for the page, or it does not answer: only the newest messages of this room are kept, 1 MB of text. Reload the page to try again, or allow it to store data in the settings of the browser.",
     storage_denied: "This browser does not let the page keep anything: new messages are lost when you close it. Open it in a window that is not private, or allow it to store data.",
     delete_rooms: "Show the rooms that are kept",
+    deleted_rooms: |names| {
+        format!(
+            "This browser keeps 48 MB of messages. To make room, it has deleted those of the rooms that were left longest ago, and their files: {names}"
+        )
+    },
     write_message: "Write a message",
     send: "Send",
     text_limit: |size| {
@@ -196,6 +201,7 @@ pub const TEXT: Room = Room {
     memory_full: "Too large for the memory of this page, as this browser keeps no files for it. Save and delete what was received, or use another browser.",
     confirm_delete_kept: "Delete the received files of this room from this browser? What you have saved elsewhere stays, and so do files that are still being received.",
     confirm_delete_file: "Delete this file from this browser? What you have saved elsewhere stays.",
+    confirm_withdraw: "Withdraw this file from everybody? That cannot be undone. Who has it keeps it.",
     from_peer: |name| format!("from {name}"),
     transfer_with: |name, what| format!("{name}: {what}"),
     shared: "shared with the room",

@@ -155,6 +155,11 @@ pub const TEXT: Room = Room {
     storage_partly: "此浏览器未向页面提供数据库，或数据库没有响应：本房间仅保存最新的消息（1 MB 文本）。请重新加载页面再试，或在浏览器设置中允许本网站存储数据。",
     storage_denied: "此浏览器不允许页面保存任何内容：关闭页面后，新消息会丢失。请在非无痕窗口中打开，或允许网站存储数据。",
     delete_rooms: "查看已保存的房间",
+    deleted_rooms: |names| {
+        format!(
+            "此浏览器最多保存 48 MB 消息。为腾出空间，已删除最久未使用的房间的消息及其文件：{names}"
+        )
+    },
     write_message: "输入消息",
     send: "发送",
     text_limit: |size| format!("此文本共 {size}，而一条消息最多 64 kB。请缩短，或作为文件发送。"),
@@ -176,6 +181,7 @@ pub const TEXT: Room = Room {
     memory_full: "此浏览器不为此页面保存文件，而页面的内存放不下该文件。请先另存并删除已接收的文件，或换用其他浏览器。",
     confirm_delete_kept: "要从此浏览器中删除此房间已接收的文件吗？您另存的文件和正在接收的文件不受影响。",
     confirm_delete_file: "要从此浏览器中删除此文件吗？您另存的文件不受影响。",
+    confirm_withdraw: "要向所有人撤回此文件吗？撤回后无法恢复。已收到的人仍会保留该文件。",
     from_peer: |name| format!("来自 {name}"),
     transfer_with: |name, what| format!("{name}：{what}"),
     shared: "已分享到房间",
