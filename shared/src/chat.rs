@@ -189,7 +189,8 @@ impl Message {
             (AboutKind::Reply | AboutKind::Unknown, _) => true,
             (AboutKind::Edit | AboutKind::Delete, Body::Text { .. }) => true,
             (AboutKind::React | AboutKind::Unreact, Body::Text { text }) => {
-                text.len() <= MAX_REACTION && !text.contains(char::is_control)
+                let is_shown = |c: char| !c.is_control() && !c.is_whitespace();
+                text.len() <= MAX_REACTION && text.chars().all(is_shown)
             }
             (_, Body::File(_)) => false,
         };

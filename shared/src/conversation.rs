@@ -23,8 +23,8 @@ use crate::chat::{About, Body, Message};
 use crate::signaling::PeerId;
 
 use changes::Changes;
-use entry::SaveState;
 pub use entry::{DeliveryStatus, ENTRY_BYTES, Entry, Reaction};
+use entry::{SaveState, is_zero};
 pub use saved::Dropped;
 use saved::SavedConversation;
 
@@ -40,7 +40,7 @@ const MAX_AUTHORS: usize = 256;
 /// The highest number that is valid: the largest safe integer of JavaScript.
 const MAX_NUMBER: u64 = (1 << 53) - 1;
 /// Received numbers advance the local clock up to here, so that no peer can exhaust the numbers.
-const MAX_CLOCK: u64 = MAX_NUMBER - (1 << 32);
+pub(crate) const MAX_CLOCK: u64 = MAX_NUMBER - (1 << 32);
 
 /// A conversation; see the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub struct Conversation {
     me: PeerId,
     /// The highest number sent or received.
     clock: u64,
+    /// The highest number sent.
+    #[serde(skip_serializing_if = "is_zero")]
+    sent: u64,
     /// The highest number received from each author.
     #[serde(rename = "heard")]
     highest: BTreeMap<PeerId, u64>,
@@ -90,6 +93,7 @@ impl Conversation {
         Self {
             me,
             clock: 0,
+            sent: 0,
             highest: BTreeMap::new(),
             reached: BTreeMap::new(),
             changes: Changes::default(),
@@ -202,6 +206,8 @@ impl Conversation {
         others: &[PeerId],
     ) -> Option<Message> {
         let number = self.next_number(now);
+        // No message is about a later one, which a number close to the highest makes of an earlier one.
+        let about = about.filter(|about| about.number < number);
         let message = Message {
             number,
             at: now,
@@ -211,7 +217,7 @@ impl Conversation {
         if !message.is_valid() || message.change().is_some() {
             return None;
         }
-        self.clock = number;
+        (self.clock, self.sent) = (number, number);
         let waiting = self.recipients(others);
         self.insert(Entry {
             waiting,
@@ -240,10 +246,10 @@ impl Conversation {
         if number <= highest {
             return ReceiveOutcome::Duplicate { received: highest };
         }
-        if !self.take_out_told(from, number) {
+        let Ok(told) = self.take_out_told(from, number) else {
             // The number that this peer gave to a text without one ([`Self::receive_plain`]).
             return ReceiveOutcome::Invalid;
-        }
+        };
         self.clock = self.clock.max(number.min(MAX_CLOCK));
         self.highest.insert(from.clone(), number);
         forget_authors(&mut self.highest);
@@ -252,7 +258,7 @@ impl Conversation {
         } else {
             self.insert(Entry {
                 unread: true,
-                ..Entry::new(from, name, message)
+                ..Entry::new(from, name, message).in_place_of(told)
             });
             self.apply_early(from, number);
         }
@@ -287,29 +293,32 @@ impl Conversation {
         let valid = message.is_valid() && number <= MAX_NUMBER && *author != self.me;
         let valid = valid && message.change().is_none();
         let known = self.entry(author, number).is_some();
-        if !valid || known && (teller.is_some() || !self.take_out_told(author, number)) {
+        if !valid || known && teller.is_some() {
             return false;
         }
+        let Ok(told) = self.take_out_told(author, number) else {
+            return false;
+        };
         self.clock = self.clock.max(number.min(MAX_CLOCK));
         self.insert(Entry {
             told_by: teller.map(str::to_owned),
-            ..Entry::new(author, name, message)
+            ..Entry::new(author, name, message).in_place_of(told)
         });
         self.apply_early(author, number);
         true
     }
 
-    /// Makes room for a message of its author. False: it is there.
-    fn take_out_told(&mut self, author: &PeerId, number: u64) -> bool {
+    /// Makes room for a message of its author. Returns what another peer has told of it. Error: the message itself is there.
+    fn take_out_told(&mut self, author: &PeerId, number: u64) -> Result<Option<Entry>, ()> {
         let Ok(at) = self.position((number, author)) else {
-            return true;
+            return Ok(None);
         };
-        let told = self.entries[at].told_by.is_some();
-        if told {
-            let entry = self.entries.remove(at);
-            self.bytes -= entry.bytes();
+        if self.entries[at].told_by.is_none() {
+            return Err(());
         }
-        told
+        let entry = self.entries.remove(at);
+        self.bytes -= entry.bytes();
+        Ok(Some(entry))
     }
 
     /// Adds a text of another peer that came without a number ([`crate::plain_text`]). It gets the next one here alone, and is not acknowledged: the

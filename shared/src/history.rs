@@ -12,7 +12,7 @@
 //! A peer tells what has come since it knows that the switch is on: who wrote before did not expect it, and a stranger who puts it on gets nothing.
 
 use crate::chat::{ChatFrame, Message};
-use crate::conversation::{Conversation, Entry};
+use crate::conversation::{Conversation, DeliveryStatus, Entry, MAX_CLOCK};
 use crate::signaling::{MAX_NAME, PeerId};
 
 /// Limit on the messages that a peer tells another.
@@ -61,7 +61,8 @@ impl History {
 
     /// Puts the switch on or off.
     pub fn set(&mut self, conversation: &mut Conversation, now: u64, on: bool) {
-        self.number = conversation.take_number(now);
+        // The highest number is valid for all. With it, off wins.
+        self.number = conversation.take_number(now).min(MAX_CLOCK);
         self.since = self.number;
         self.on = on;
     }
@@ -94,6 +95,12 @@ impl History {
         }
         let since = |entry: &&Entry| entry.message.number >= oldest;
         let known = conversation.entries().iter().rev().take_while(since);
+        // The peer does not count what it cannot have.
+        let known = known.filter(|entry| {
+            let has_gone =
+                !conversation.is_mine(entry) || entry.delivery_status() != DeliveryStatus::Pending;
+            has_gone && !entry.deleted
+        });
         let lacks = self.on && count > known.count() as u64;
         let peer = self.peer(from);
         let opening = !std::mem::replace(&mut peer.is_known, true);
@@ -106,6 +113,13 @@ impl History {
             opening,
             ask,
         }
+    }
+
+    /// Messages have been loaded late: they are not told.
+    pub fn on_loaded(&mut self, conversation: &Conversation) {
+        let newest = conversation.entries().last();
+        let newest = newest.map_or(0, |entry| entry.message.number);
+        self.since = self.since.max(newest);
     }
 
     /// A peer asks for the last messages: once while its channel is open.

@@ -98,9 +98,17 @@ pub(crate) fn composer(
         let text = field.value();
         let about = room.about.get_untracked();
         if let Some(about) = about.clone().filter(|_| is_edit(about.as_ref())) {
-            if can_send(text.trim().len(), 0) {
-                room.change_message(about, text.trim());
-                room.about.set(None);
+            let text = text.trim();
+            if !can_send(text.len(), 0) {
+                return;
+            }
+            let is_same = room.text_of(&about) == text;
+            let gone = !is_same && !room.change_message(about, text);
+            room.about.set(None);
+            if gone {
+                // What it was to replace has gone: it is a message of its own now.
+                draft.save(text);
+                show(text);
             }
             return;
         }
@@ -118,6 +126,10 @@ pub(crate) fn composer(
         room.about.set(None);
         focus("message");
     };
+    let is_blank = move || {
+        let field = field.get_untracked();
+        field.is_some_and(|field| field.value().is_empty())
+    };
     let key = move |event: KeyboardEvent| {
         let composing = event.is_composing() || event.key_code() == INPUT_METHOD_KEY;
         match event.key().as_str() {
@@ -127,8 +139,9 @@ pub(crate) fn composer(
                 send();
             }
             "Escape" => cancel(),
-            "ArrowUp" if length.get_untracked() == 0 => {
-                if let Some(about) = room.last_of_own() {
+            "ArrowUp" if is_blank() && !has_modifier(&event) => {
+                let is_free = room.about.with_untracked(Option::is_none);
+                if let Some(about) = room.last_of_own().filter(|_| is_free) {
                     event.prevent_default();
                     room.about.set(Some(about));
                 }
@@ -190,6 +203,10 @@ pub(crate) fn composer(
         </form>
     }
     .into_any()
+}
+
+fn has_modifier(event: &KeyboardEvent) -> bool {
+    event.alt_key() || event.ctrl_key() || event.meta_key() || event.shift_key()
 }
 
 fn is_edit(about: Option<&About>) -> bool {

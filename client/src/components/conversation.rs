@@ -136,17 +136,13 @@ fn row_view(
                 let own = conversation
                     .is_mine(entry)
                     .then_some(conversation.may_change(entry));
-                Some((
-                    entry.clone(),
-                    own,
-                    reactions(language, room, conversation, entry),
-                ))
+                Some((entry.clone(), own))
             });
-            entry.map_or_else(no_view, |(entry, own, reactions)| {
+            entry.map_or_else(no_view, |(entry, own)| {
                 let lang = language.get_untracked();
                 let time = clock.try_update_value(|clock| clock.format(entry.message.at, lang));
                 let quote = quote(language, room, read_position, entry.message.about.as_ref());
-                message(language, room, entry, (time, quote, reactions), own, first)
+                message(language, room, entry, (time, quote), own, first)
             })
         }
     }
@@ -182,7 +178,7 @@ fn message(
     language: Language,
     room: RoomHandle,
     entry: Entry,
-    (time, quote, reactions): (Option<String>, AnyView, AnyView),
+    (time, quote): (Option<String>, AnyView),
     own: Option<bool>,
     first: bool,
 ) -> AnyView {
@@ -209,8 +205,10 @@ fn message(
         (false, false, true) => "chat-message mention",
     };
     let (number, author) = (entry.message.number, entry.author.clone());
+    let changed = room.message_trigger(&author, number);
+    let reactions = reactions(language, room, &entry, changed.clone());
     // Messages of others have no ticks.
-    let trigger = (own && can_have_menu).then(|| room.message_trigger(&author, number));
+    let trigger = (own && can_have_menu).then_some(changed);
     let ticks = move || {
         trigger.as_ref()?.track();
         room.conversation.with_untracked(|conversation| {

@@ -128,6 +128,25 @@ fn delete_button(
 pub(super) fn reactions(
     language: Language,
     room: RoomHandle,
+    entry: &Entry,
+    changed: ArcTrigger,
+) -> AnyView {
+    let (author, number) = (entry.author.clone(), entry.message.number);
+    let shown = move || {
+        changed.track();
+        room.conversation.with_untracked(|conversation| {
+            let entry = conversation.entry(&author, number);
+            entry.map_or_else(no_view, |entry| {
+                reaction_chips(language, room, conversation, entry)
+            })
+        })
+    };
+    reactive_view(shown).into_any()
+}
+
+fn reaction_chips(
+    language: Language,
+    room: RoomHandle,
     conversation: &Conversation,
     entry: &Entry,
 ) -> AnyView {

@@ -184,11 +184,13 @@ impl RoomHandle {
         self.with(|client| client.send_text(&text, about));
     }
 
-    /// Edits or deletes a message, or reacts to it. Nothing, for a person who is not in the room.
-    pub(crate) fn change_message(self, about: About, text: &str) {
+    /// Edits or deletes a message, or reacts to it. False: the person is not in the room, or the message not there.
+    pub(crate) fn change_message(self, about: About, text: &str) -> bool {
+        let mut changed = false;
         if self.join_state.with_untracked(JoinState::is_in) {
-            self.with(|client| client.change_message(about, text));
+            self.with(|client| changed = client.change_message(about, text));
         }
+        changed
     }
 
     /// The text of a message.

@@ -298,8 +298,9 @@ impl RoomStorage {
         let number = self.writes.get().wrapping_add(1);
         self.writes.set(number);
         let begun = self.conversation.try_maybe_update(|conversation| {
+            let changed = conversation.has_unsaved_changes();
             let entries = conversation.take_changed(number);
-            let begun = (!entries.is_empty()).then(|| {
+            let begun = (changed || !entries.is_empty()).then(|| {
                 let drops = conversation.dropped().count > self.deleted.get();
                 database.write(&self.name, conversation, &entries, drops)
             });

@@ -155,7 +155,7 @@ fn quoted_revision(entries: &[Entry], entry: &Entry) -> u64 {
     };
     let key = (about.number, &about.author);
     let at = entries.binary_search_by(|other| (other.message.number, &other.author).cmp(&key));
-    at.map_or(0, |at| entries[at].revision)
+    at.map_or(0, |at| entries[at].revision + 1)
 }
 
 #[cfg(test)]

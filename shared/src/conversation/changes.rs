@@ -4,12 +4,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::SaveState;
 use super::{Conversation, Entry};
 use crate::chat::{About, AboutKind, Body, Message};
 use crate::signaling::PeerId;
 
 /// Limit on the own changes that are kept for peers that lack them; the oldest are dropped first.
 const MAX_CHANGES: usize = 500;
+/// Limit on the bytes of their texts: they are written with every save.
+const MAX_CHANGES_BYTES: usize = 256 * 1024;
 /// Limit on the changes that wait for their message.
 const MAX_EARLY: usize = 64;
 /// Limit on the bytes of their texts.
@@ -24,6 +27,8 @@ pub(super) struct Changes {
     /// Of others, whose message has not come.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     early: Vec<Entry>,
+    #[serde(skip)]
+    pub(super) save_state: SaveState,
 }
 
 impl Changes {
@@ -40,8 +45,18 @@ impl Changes {
         }
     }
 
-    /// Keeps an own one.
-    pub(super) fn keep(&mut self, change: Entry) {
+    /// Keeps an own one, in the place of those that it makes void.
+    pub(super) fn keep(&mut self, mut change: Entry) {
+        self.save_state = SaveState::Changed;
+        self.own.retain_mut(|own| {
+            let is_void = replaces(&change, own);
+            if is_void {
+                let missing = own.waiting.drain(..);
+                let missing: Vec<_> = missing.filter(|id| !change.waiting.contains(id)).collect();
+                change.waiting.extend(missing);
+            }
+            !is_void
+        });
         let number = change.message.number;
         let place = self
             .own
@@ -49,19 +64,34 @@ impl Changes {
         if let Err(at) = place {
             self.own.insert(at, change);
         }
-        let excess = self.own.len().saturating_sub(MAX_CHANGES);
-        self.own.drain(..excess);
+        let mut bytes: usize = self.own.iter().map(Entry::bytes).sum();
+        while self.own.len() > MAX_CHANGES || bytes > MAX_CHANGES_BYTES {
+            bytes -= self.own.remove(0).bytes();
+        }
     }
 
     fn wait(&mut self, change: Entry) {
-        if !self.early.contains(&change) {
-            self.early.push(change);
-        }
+        self.save_state = SaveState::Changed;
+        self.early
+            .retain(|early| early.key() != change.key() && !replaces(&change, early));
+        self.early.push(change);
         let mut bytes: usize = self.early.iter().map(Entry::bytes).sum();
         while self.early.len() > MAX_EARLY || bytes > MAX_EARLY_BYTES {
             bytes -= self.early.remove(0).bytes();
         }
     }
+}
+
+/// Whether a change makes an earlier one of the same author void.
+fn replaces(change: &Entry, earlier: &Entry) -> bool {
+    let (Some(about), Some(before)) = (change.message.change(), earlier.message.change()) else {
+        return false;
+    };
+    let of_text = |kind| matches!(kind, AboutKind::Edit | AboutKind::Delete);
+    change.author == earlier.author
+        && change.message.number > earlier.message.number
+        && (about.number, &about.author) == (before.number, &before.author)
+        && of_text(about.kind) == of_text(before.kind)
 }
 
 impl Conversation {
@@ -101,7 +131,7 @@ impl Conversation {
         if !self.apply(&me, name, &message) {
             return None;
         }
-        self.clock = message.number;
+        (self.clock, self.sent) = (message.number, message.number);
         if !waiting.is_empty() {
             self.changes.keep(Entry {
                 waiting,
@@ -122,6 +152,13 @@ impl Conversation {
         }
     }
 
+    /// Messages have been loaded for which changes may wait.
+    pub(super) fn apply_all_early(&mut self) {
+        for early in std::mem::take(&mut self.changes.early) {
+            self.receive_change(&early.author, &early.name, early.message);
+        }
+    }
+
     /// A message has come for which changes may wait.
     pub(super) fn apply_early(&mut self, author: &PeerId, number: u64) {
         let is_about = |entry: &Entry| {
@@ -130,6 +167,7 @@ impl Conversation {
         };
         while let Some(at) = self.changes.early.iter().position(is_about) {
             let early = self.changes.early.remove(at);
+            self.changes.save_state = SaveState::Changed;
             self.apply(&early.author, &early.name, &early.message);
         }
     }

@@ -13,12 +13,18 @@ impl Conversation {
         // Only numbers that were sent.
         *reached = (*reached).max(number.min(self.clock));
         forget_authors(&mut self.reached);
+        let mut acknowledged = false;
         self.changes.own.retain_mut(|change| {
+            let before = change.waiting.len();
             if change.message.number <= number {
                 change.waiting.retain(|id| id != from);
             }
+            acknowledged |= change.waiting.len() < before;
             !change.waiting.is_empty()
         });
+        if acknowledged {
+            self.changes.save_state = SaveState::Changed;
+        }
         for entry in &mut self.entries {
             if entry.message.number > number {
                 break;

@@ -39,14 +39,14 @@ pub struct Entry {
     /// At most one of each person.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
-    /// Counts the changes, for what shows it.
+    /// Counts the changes of the text, for what shows it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub revision: u64,
     #[serde(skip)]
     pub(super) save_state: SaveState,
 }
 
-fn is_zero(number: &u64) -> bool {
+pub(super) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
@@ -99,6 +99,18 @@ impl Entry {
         }
     }
 
+    /// This one comes in the place of what was told of it.
+    pub(super) fn in_place_of(self, told: Option<Self>) -> Self {
+        match told {
+            Some(told) => Self {
+                revision: told.revision + 1,
+                reactions: told.reactions,
+                ..self
+            },
+            None => self,
+        }
+    }
+
     pub fn delivery_status(&self) -> DeliveryStatus {
         let of = self.reached + self.waiting.len();
         match self.reached {
@@ -134,6 +146,7 @@ impl Entry {
             AboutKind::Edit if is_own_text && message.number > self.edited => {
                 self.message.body = Body::Text { text: text.clone() };
                 self.edited = message.number;
+                self.revision += 1;
             }
             AboutKind::Delete if is_own_text => {
                 self.message.body = Body::Text {
@@ -141,6 +154,7 @@ impl Entry {
                 };
                 self.deleted = true;
                 self.reactions.clear();
+                self.revision += 1;
             }
             AboutKind::React | AboutKind::Unreact => {
                 self.reactions.retain(|reaction| reaction.author != *author);
@@ -155,7 +169,6 @@ impl Entry {
             }
             _ => return false,
         }
-        self.revision += 1;
         self.save_state = SaveState::Changed;
         true
     }

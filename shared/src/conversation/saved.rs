@@ -35,6 +35,8 @@ pub(super) struct SavedConversation {
     #[serde(default)]
     reached: BTreeMap<PeerId, u64>,
     #[serde(default)]
+    sent: u64,
+    #[serde(default)]
     changes: Changes,
 }
 
@@ -47,6 +49,7 @@ impl From<SavedConversation> for Conversation {
             apart: saved.apart,
             renumbered: saved.renumbered,
             reached: saved.reached,
+            sent: saved.sent,
             changes: saved.changes,
             ..Self::new(saved.me)
         };
@@ -73,6 +76,7 @@ impl Conversation {
     pub fn absorb(&mut self, mut saved: Self) {
         saved.set_id(self.me.clone());
         self.clock = self.clock.max(saved.clock);
+        self.sent = self.sent.max(saved.sent);
         for (author, number) in saved.highest {
             let highest = self.highest.entry(author).or_default();
             *highest = number.max(*highest);
@@ -96,6 +100,7 @@ impl Conversation {
                 self.restore(entry);
             }
         }
+        self.apply_all_early();
         self.drop_oldest();
     }
 
@@ -108,6 +113,7 @@ impl Conversation {
             apart: self.apart,
             renumbered: self.renumbered.clone(),
             reached: self.reached.clone(),
+            sent: self.sent,
             changes: self.changes.clone(),
             ..Self::new(self.me.clone())
         };
@@ -135,6 +141,9 @@ impl Conversation {
 
     /// The entries that have changed since the last call, for a write that begins: report its end with [`Self::written`].
     pub fn take_changed(&mut self, write: u32) -> Vec<Entry> {
+        if self.has_unsaved_changes() {
+            self.changes.save_state = SaveState::Saving(write);
+        }
         let changed = self.entries.iter_mut();
         let changed = changed.filter(|entry| entry.save_state == SaveState::Changed);
         let changed = changed.map(|entry| {
@@ -147,11 +156,17 @@ impl Conversation {
         changed.collect()
     }
 
+    /// What has changed besides entries has not been saved.
+    pub fn has_unsaved_changes(&self) -> bool {
+        self.changes.save_state == SaveState::Changed
+    }
+
     /// A write has ended.
     pub fn written(&mut self, write: u32, succeeded: bool) {
-        let of_it = self.entries.iter_mut();
-        for entry in of_it.filter(|entry| entry.save_state == SaveState::Saving(write)) {
-            entry.save_state = match succeeded {
+        let states = self.entries.iter_mut().map(|entry| &mut entry.save_state);
+        let states = states.chain([&mut self.changes.save_state]);
+        for state in states.filter(|state| **state == SaveState::Saving(write)) {
+            *state = match succeeded {
                 true => SaveState::Saved,
                 false => SaveState::Changed,
             };
@@ -162,7 +177,7 @@ impl Conversation {
     pub fn unsaved(&self) -> Option<Self> {
         let unsaved = |entry: &Entry| entry.save_state != SaveState::Saved;
         let any = self.entries.iter().any(unsaved);
-        any.then(|| self.part(unsaved))
+        (any || self.changes.save_state != SaveState::Saved).then(|| self.part(unsaved))
     }
 
     /// All of it has to be saved: it comes from another place.
@@ -178,18 +193,21 @@ impl Conversation {
     /// later one was sent, follow under new numbers: they have to be sent.
     pub fn reload(&mut self, mut saved: Self, now: u64) {
         saved.set_id(self.me.clone());
-        let unsaved = self.part(|entry| entry.save_state != SaveState::Saved);
-        let mut late = unsaved.lacking(&saved, saved.highest_beyond(self));
+        // What another peer has told does not take the place of the message itself.
+        let unsaved = self.part(|entry| {
+            entry.save_state != SaveState::Saved && (entry.told_by.is_none() || !saved.has(entry))
+        });
+        let mut late = unsaved.lacking(&saved, saved.sent_beyond(self));
+        let sent = self.sent_beyond(&saved);
         if self.apart {
-            late.extend(saved.lacking(self, self.highest_beyond(&saved)));
+            late.extend(saved.lacking(self, sent));
         }
         let numbers = late.iter().map(|entry| entry.message.number);
         self.renumbered.extend(numbers);
         // Changes that are loaded late follow as well.
-        let sent = self.highest_beyond(&saved);
         let is_late = |change: &Entry| self.apart && change.message.number < sent;
         let own = std::mem::take(&mut saved.changes.own);
-        let (late_changes, own) = own.into_iter().partition(is_late);
+        let (late_changes, own): (Vec<Entry>, _) = own.into_iter().partition(is_late);
         saved.changes.own = own;
         let mut all = self.part(|_| false);
         all.absorb(unsaved);
@@ -202,7 +220,6 @@ impl Conversation {
             entry.save_state = SaveState::Changed;
             all.insert(entry);
         }
-        let late_changes: Vec<Entry> = late_changes;
         for mut change in late_changes {
             all.clock = all.next_number(now);
             change.message.number = all.clock;
@@ -211,8 +228,11 @@ impl Conversation {
         *self = all;
     }
 
-    /// The highest number of own messages that `other` does not have.
-    fn highest_beyond(&self, other: &Self) -> u64 {
+    /// The highest number that was sent of what `other` does not have.
+    fn sent_beyond(&self, other: &Self) -> u64 {
+        if self.sent > other.sent {
+            return self.sent;
+        }
         let mut newest = self.entries.iter().rev();
         let beyond = newest.find(|entry| self.is_mine(entry) && !other.has(entry));
         beyond.map_or(0, |entry| entry.message.number)

@@ -264,3 +264,29 @@ fn what_is_told_is_bounded() {
     }
     assert_eq!(open(&mut a, &mut other), MAX_TOLD_BYTES / 60_000);
 }
+
+#[test]
+fn nobody_holds_the_switch_on() {
+    let [mut a, mut b, mut attacker] = [1, 2, 3].map(Peer::new);
+    attacker.history.number = MAX_CLOCK;
+    attacker.history.on = true;
+    open(&mut attacker, &mut a);
+    open(&mut attacker, &mut b);
+    assert!(a.history.is_on() && b.history.is_on());
+    a.set(false);
+    open(&mut a, &mut b);
+    assert!(!b.history.is_on());
+    open(&mut attacker, &mut b);
+    assert!(!b.history.is_on());
+}
+
+#[test]
+fn what_a_database_brings_late_is_not_told() {
+    let [mut a, mut stranger] = [1, 2].map(Peer::new);
+    stranger.history.number = 1;
+    stranger.history.on = true;
+    open(&mut stranger, &mut a);
+    a.write("saved before", &mut []);
+    a.history.on_loaded(&a.conversation);
+    assert_eq!(a.history.on_past(&a.conversation, &stranger.me), []);
+}

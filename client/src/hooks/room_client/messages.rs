@@ -26,6 +26,10 @@ impl RoomClient {
 
     /// What has been loaded late goes to peers that are here already.
     pub(super) fn send_missing(&self) {
+        let mut history = self.history.borrow_mut();
+        let conversation = self.room.conversation;
+        let _ = conversation.try_with_untracked(|conversation| history.on_loaded(conversation));
+        drop(history);
         let ready = self.ready.borrow().clone();
         for peer in ready {
             let missing = self.change(|c| c.on_open(&peer));
@@ -130,7 +134,11 @@ impl RoomClient {
             return;
         };
         self.show_typing(from, false);
+        let changed = message.change().cloned();
         let outcome = self.change(|c| c.receive(from, &name, message));
+        if let Some(about) = changed {
+            self.files.transfers().notify(&about.author, about.number);
+        }
         let received = match outcome {
             Some(ReceiveOutcome::New { received } | ReceiveOutcome::Duplicate { received }) => {
                 received
@@ -153,13 +161,18 @@ impl RoomClient {
         self.typing.set(None);
     }
 
-    pub(crate) fn change_message(&self, about: About, text: &str) {
+    /// False: the message is not there any more.
+    pub(crate) fn change_message(&self, about: About, text: &str) -> bool {
         let (others, name) = (self.others(), self.my_name());
+        let (author, number) = (about.author.clone(), about.number);
         let changed = self.change(|c| c.change(wall_ms(), &name, about, text, &others));
-        if let Some(message) = changed.flatten() {
-            self.send_all(&ChatFrame::Message(message));
-            self.typing.set(None);
-        }
+        let Some(message) = changed.flatten() else {
+            return false;
+        };
+        self.send_all(&ChatFrame::Message(message));
+        self.typing.set(None);
+        self.files.transfers().notify(&author, number);
+        true
     }
 
     fn others(&self) -> Vec<PeerId> {

@@ -84,13 +84,19 @@ impl RoomClient {
             .room
             .conversation
             .try_with_untracked(|c| c.entries().last().map(|entry| entry.message.number));
-        let note = Note {
-            at: wall_ms(),
-            after: after.flatten().unwrap_or(0),
-            event,
-        };
         let _ = self.room.notes.try_update(|notes| {
-            notes.push(note);
+            let is_history = |event: &RoomEvent| matches!(event, RoomEvent::History { .. });
+            let before = notes.last().map(|note| note.at);
+            // Whoever turns the switch on and off fills no page.
+            if is_history(&event) {
+                notes.pop_if(|last| is_history(&last.event));
+            }
+            notes.push(Note {
+                // Notes are told apart by it.
+                at: before.map_or(0, |at| at + 1).max(wall_ms()),
+                after: after.flatten().unwrap_or(0),
+                event,
+            });
             let excess = notes.len().saturating_sub(MAX_NOTES);
             notes.drain(..excess);
         });

@@ -161,3 +161,44 @@ fn a_change_that_comes_before_its_message_waits_for_it() {
     }
     assert!(serde_json::to_string(&c).unwrap().len() < 300_000);
 }
+
+#[test]
+fn what_was_edited_and_deleted_is_not_sent_any_more() {
+    let [mut a, mut b] = [1, 2].map(|n| Conversation::new(id(n)));
+    write(&mut a, "first", &mut [&mut b]);
+    for edit in ["a secret", "another secret"] {
+        change(&mut a, 1, (AboutKind::Edit, edit), &mut []).unwrap();
+    }
+    let missing = a.on_open(&id(2));
+    assert_eq!(missing.len(), 1, "the last edit alone");
+    change(&mut a, 1, (AboutKind::Delete, "x"), &mut []).unwrap();
+    assert!(!serde_json::to_string(&a).unwrap().contains("secret"));
+    let missing = a.on_open(&id(2));
+    deliver(&missing, &mut a, &mut b);
+    assert!(b.entries()[0].deleted);
+
+    // As many long edits as one likes stay bounded.
+    for n in 0..100 {
+        write(&mut a, &n.to_string(), &mut [&mut b]);
+        let long = "x".repeat(60_000);
+        change(&mut a, 1, (AboutKind::Edit, &long), &mut []).unwrap();
+    }
+    let kept = a.changes.own.iter().map(Entry::bytes).sum::<usize>();
+    assert!(kept <= 256 * 1024, "{kept}");
+}
+
+#[test]
+fn what_was_told_gives_way_and_keeps_its_reactions() {
+    let [mut a, mut b] = [1, 2].map(|n| Conversation::new(id(n)));
+    let message = a.compose(1, "a", text("real"), &[]).unwrap();
+    let forged = Message {
+        body: text("forged"),
+        ..message.clone()
+    };
+    b.add_told(&id(1), "a", Some("liar"), forged);
+    change(&mut b, 1, (AboutKind::React, "👍"), &mut []).unwrap();
+    let before = b.entries()[0].revision;
+    b.receive(&id(1), "a", message);
+    assert_eq!((texts(&b), reactions(&b)), (vec!["real"], vec!["👍"]));
+    assert!(b.entries()[0].revision > before, "it is shown anew");
+}

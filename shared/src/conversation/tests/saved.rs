@@ -273,3 +273,60 @@ fn numbers_stay_above_those_of_a_conversation_that_is_not_there() {
     again.set_clock(u64::MAX);
     assert!(again.compose(7, "a", text("valid"), &[id(2)]).is_some());
 }
+
+#[test]
+fn a_change_that_comes_before_a_late_database_is_applied_to_what_it_has() {
+    let [mut a, mut b] = [1, 2].map(|n| Conversation::new(id(n)));
+    let message = a.compose(1, "a", text("to be deleted"), &[id(2)]).unwrap();
+    deliver(&[message], &mut a, &mut b);
+    let mut store = Store::default();
+    store.save(&mut b);
+
+    let mut late = Conversation::new(id(2));
+    let about = a.entries()[0].about(crate::chat::AboutKind::Delete);
+    let delete = a.change(5, "a", about, "x", &[id(2)]).unwrap();
+    deliver(&[delete], &mut a, &mut late);
+    // Not lost with the page either.
+    assert!(late.has_unsaved_changes() && late.unsaved().is_some());
+    let json = serde_json::to_string(&late.unsaved().unwrap()).unwrap();
+    for mut late in [late, serde_json::from_str(&json).unwrap()] {
+        late.reload(store.load(), 10);
+        assert!(late.entries()[0].deleted);
+    }
+}
+
+#[test]
+fn a_reaction_that_is_sent_before_a_late_database_loses_no_message() {
+    let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
+    let mut store = Store::default();
+    a.compose(1, "a", text("waits"), &[id(2)]).unwrap();
+    store.save(&mut a);
+
+    let mut late = Conversation::new(id(1));
+    late.set_apart();
+    let news = b.compose(50, "b", text("news"), &[id(1)]).unwrap();
+    deliver(&[news], &mut b, &mut late);
+    let about = late.entries()[0].about(crate::chat::AboutKind::React);
+    let react = late.change(60, "a", about, "👍", &[id(2)]).unwrap();
+    deliver(&[react], &mut late, &mut b);
+    late.reload(store.load(), 100);
+    open(&mut late, &mut b);
+    assert_eq!(texts(&b), ["news", "waits"]);
+}
+
+#[test]
+fn what_is_told_does_not_replace_what_a_late_database_has() {
+    let [mut a, mut b] = [1, 2].map(|n| Conversation::new(id(n)));
+    let message = a.compose(1, "a", text("real"), &[id(2)]).unwrap();
+    deliver(std::slice::from_ref(&message), &mut a, &mut b);
+    let mut store = Store::default();
+    store.save(&mut b);
+    let mut late = Conversation::new(id(2));
+    let forged = Message {
+        body: text("forged"),
+        ..message
+    };
+    assert!(late.add_told(&id(1), "a", Some("liar"), forged));
+    late.reload(store.load(), 10);
+    assert_eq!(texts(&late), ["real"]);
+}
