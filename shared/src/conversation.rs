@@ -117,8 +117,9 @@ impl Conversation {
                 entry.author = me.clone();
             }
             for reaction in &mut entry.reactions {
-                if reaction.author == self.me {
+                if reaction.author == self.me && self.me != me {
                     reaction.author = me.clone();
+                    entry.save_state = SaveState::Changed;
                 }
             }
         }

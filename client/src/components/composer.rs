@@ -61,8 +61,9 @@ pub(crate) fn composer(
         let text = field.value();
         length.set(text.trim().len());
         // The draft waits until an edit has ended.
-        if room.about.with_untracked(|about| !is_edit(about.as_ref())) {
-            draft.save(&text);
+        match room.about.get_untracked() {
+            Some(about) if is_edit(Some(&about)) => draft.save_edit(Some((about, text.clone()))),
+            _ => draft.save(&text),
         }
         room.typing(!text.trim().is_empty());
         fit(&field);
@@ -71,24 +72,30 @@ pub(crate) fn composer(
         if let Some(field) = field.get_untracked() {
             field.set_value(text);
             written();
-            let _ = field.focus();
         }
     };
     // An edit begins with the text before, and ends with the draft.
-    let mut edited = false;
+    let mut edited = None;
     effect(move || {
         if field.get().is_none() {
             return;
         }
         let text: Option<String> = room.about.with(|about| {
             let about = about.as_ref().filter(|about| is_edit(Some(about)));
-            about.map(|about| room.text_of(about))
+            about.map(|about| draft.edit(about).unwrap_or_else(|| room.text_of(about)))
         });
-        let ends = std::mem::replace(&mut edited, text.is_some());
+        let before = edited.replace(text.is_some());
         match text {
             Some(text) => show(&text),
-            None if ends => show(&draft.text()),
+            None if before == Some(true) => {
+                draft.save_edit(None);
+                show(&draft.text());
+            }
             None => {}
+        }
+        // A page that comes back takes no focus, which opens the keyboard of a phone.
+        if before.is_some_and(|before| before != edited.unwrap_or(false)) {
+            focus("message");
         }
     });
     let send = move || {
@@ -120,6 +127,7 @@ pub(crate) fn composer(
         room.about.set(None);
         room.offer_files(draft.take_files());
         show("");
+        let _ = field.focus();
         read_position.message_sent();
     };
     let cancel = move || {

@@ -8,9 +8,11 @@ use super::composer::focus;
 use super::reactive::{
     ReactiveText, button, click_handler, fixed_text, no_view, reactive_text, reactive_view,
 };
+use super::read_position::message_id;
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 use crate::i18n::room::Room as Text;
+use crate::rtc::timer::now_ms;
 
 const EMOJIS: [&str; 6] = ["👍", "❤️", "😂", "😮", "😢", "🎉"];
 
@@ -51,20 +53,25 @@ fn open_menu(
     open: RwSignal<bool>,
 ) -> AnyView {
     let text = language.room_untracked();
+    // The menu goes, and with it the focus. Not to the field: that opens the keyboard of a phone.
+    let message = message_id(&(about.number, about.author.clone()));
     let about_as = move |kind| About {
         kind,
         ..about.clone()
     };
-    // The menu goes, and with it the focus. Not to the field: that opens the keyboard of a phone.
-    let close = move |focused: &str| {
+    let close = move || {
         open.set(false);
-        focus(focused);
+        let message = message.clone();
+        // A message that was deleted is drawn anew.
+        request_animation_frame(move || focus(&message));
     };
+    let close = std::rc::Rc::new(close);
     let emojis = EMOJIS.map(|emoji| {
         let react = about_as(AboutKind::React);
+        let close = std::rc::Rc::clone(&close);
         let act = move || {
             room.change_message(react.clone(), emoji);
-            close("message-log");
+            close();
         };
         button("emoji", "", fixed_text(emoji), act)
     });
@@ -72,19 +79,26 @@ fn open_menu(
         let about = about_as(kind);
         let act = move || {
             room.about.set(Some(about.clone()));
-            close("message");
+            open.set(false);
+            focus("message");
         };
         button("link", "", fixed_text(label), act)
     };
     let reply = write(AboutKind::Reply, text.reply);
+    let closing = std::rc::Rc::clone(&close);
     let of_author = may_change.then(|| {
         let edit = write(AboutKind::Edit, text.edit);
-        let delete = delete_button(room, about_as(AboutKind::Delete), text, Box::new(close));
+        let delete = delete_button(
+            room,
+            about_as(AboutKind::Delete),
+            text,
+            Box::new(move || closing()),
+        );
         view! { {edit} {delete} }
     });
     let on_key = move |event: web_sys::KeyboardEvent| {
         if event.key() == "Escape" {
-            close("message-log");
+            close();
         }
     };
     view! {
@@ -102,23 +116,27 @@ fn delete_button(
     room: RoomHandle,
     about: About,
     text: &'static Text,
-    close: Box<dyn Fn(&str)>,
+    close: Box<dyn Fn()>,
 ) -> AnyView {
-    let sure = RwSignal::new(false);
+    /// A double click is no answer.
+    const ANSWER_MS: u64 = 400;
+    let asked = RwSignal::new(None);
     let label: ReactiveText = reactive_text(move || {
-        let label = match sure.get() {
-            true => text.delete_for_all,
-            false => text.delete_message,
+        let label = match asked.get() {
+            Some(_) => text.delete_for_all,
+            None => text.delete_message,
         };
         label.to_owned()
     });
     let act = move || {
-        if sure.get_untracked() {
-            // What clients show that know nothing of deletions.
-            room.change_message(about.clone(), "🗑");
-            close("message-log");
-        } else {
-            sure.set(true);
+        match asked.get_untracked() {
+            None => asked.set(Some(now_ms())),
+            Some(at) if now_ms() < at + ANSWER_MS => {}
+            Some(_) => {
+                // What clients show that know nothing of deletions.
+                room.change_message(about.clone(), "🗑");
+                close();
+            }
         }
     };
     button("link bad", "", label, act)
@@ -173,9 +191,11 @@ fn reaction_chips(
             false => AboutKind::React,
         });
         let own_emoji = emoji.to_owned();
+        let message = message_id(&(about.number, about.author.clone()));
         let act = click_handler(move || {
             room.change_message(about.clone(), &own_emoji);
-            focus("message-log");
+            // The reactions are drawn anew.
+            focus(&message);
         });
         let shown = match count {
             1 => emoji.to_owned(),

@@ -6,6 +6,7 @@ use shared::conversation::Entry;
 
 use super::reactive::{click_handler, no_view, reactive_view};
 use super::read_position::ReadPosition;
+use crate::hooks::derived::memo;
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
 
@@ -49,16 +50,20 @@ pub(super) fn writing_about(
     cancel: Box<dyn Fn() + Send + Sync>,
 ) -> AnyView {
     let cancel = std::sync::Arc::new(cancel);
+    // Follows edits and deletions.
+    let quoted = memo(move || {
+        let about = room.about.get()?;
+        room.conversation.with(|conversation| {
+            let entry = conversation.entry(&about.author, about.number)?;
+            Some((entry.name.clone(), line(language, entry)))
+        })
+    });
     let bar = move || {
         let Some(about) = room.about.get() else {
             return no_view();
         };
         let text = language.room();
-        let quoted = room.conversation.with_untracked(|conversation| {
-            let entry = conversation.entry(&about.author, about.number)?;
-            Some((entry.name.clone(), line(language, entry)))
-        });
-        let (name, line) = quoted.unwrap_or_default();
+        let (name, line) = quoted.get().unwrap_or_default();
         let says = match about.kind {
             AboutKind::Edit => text.editing.to_owned(),
             _ => (text.replying)(&name),
@@ -81,7 +86,10 @@ fn line(language: Language, entry: &Entry) -> String {
     match &entry.message.body {
         _ if entry.deleted => language.room_untracked().deleted.to_owned(),
         Body::Text { text } => {
-            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            // Of a long text, no more than is needed.
+            let begin = text.char_indices().nth(4 * MAX_QUOTE);
+            let begin = begin.map_or(text.as_str(), |(end, _)| &text[..end]);
+            let words = begin.split_whitespace().collect::<Vec<_>>().join(" ");
             match words.char_indices().nth(MAX_QUOTE) {
                 Some((end, _)) => format!("{}…", &words[..end]),
                 None => words,

@@ -1,6 +1,7 @@
 //! The message that is being written in a room: its text, which is kept by server and room, and its files, which are kept as long as the page.
 
 use leptos::prelude::*;
+use shared::chat::About;
 use web_sys::{File, Url};
 
 use super::files::describe;
@@ -22,6 +23,8 @@ struct DraftContent {
     name: String,
     /// What is written and does not fit into the storage, or is denied there.
     unsaved: Option<String>,
+    /// What an edit has come to, of this message.
+    edit: Option<(About, String)>,
     files: Vec<(u32, File)>,
     last_id: u32,
 }
@@ -40,6 +43,7 @@ impl Draft {
             content: StoredValue::new_local(DraftContent {
                 name: stored_as("draft", server, room),
                 unsaved: None,
+                edit: None,
                 files: Vec::new(),
                 last_id: 0,
             }),
@@ -67,6 +71,17 @@ impl Draft {
             });
             content.unsaved = (!saved).then(|| text.to_owned());
         });
+    }
+
+    /// Keeps an edit while another page is shown.
+    pub(crate) fn save_edit(self, edit: Option<(About, String)>) {
+        self.content.update_value(|content| content.edit = edit);
+    }
+
+    /// What an edit of this message has come to.
+    pub(crate) fn edit(self, about: &About) -> Option<String> {
+        let edit = self.content.with_value(|content| content.edit.clone());
+        edit.filter(|(of, _)| of == about).map(|(_, text)| text)
     }
 
     /// Attaches files, as many as there is room for.

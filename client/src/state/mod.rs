@@ -37,7 +37,8 @@
 //! | [`filter`] | filters and histogram of the canvas page |
 //! | [`row_window`] | which messages of a conversation are in the page |
 //! | [`rows`] | the rows of a conversation: messages, days, notes |
-//! | [`links`] | URLs in a text |
+//! | [`text_parts`] | links and code in a text |
+//! | [`search`] | which messages have some words |
 //! | [`alerts`] | which messages a person who is elsewhere is told of |
 //! | [`connection_test`] | which peers this browser can reach, and what would help |
 //! | [`avatar`] | initials, colours and identicons of people |

@@ -1,6 +1,9 @@
 //! Replies, edits, deletions and reactions.
 
+use std::time::Duration;
+
 use testkit::{TestPeer, browser::TestBrowser};
+use tokio::time::sleep;
 
 use crate::rooms::{ann_and_lin, connected_to, receives, send_message};
 use crate::server;
@@ -100,6 +103,8 @@ async fn a_message_is_edited_reacted_to_replied_to_and_deleted() {
 
     // It goes everywhere, also from the quote, and stays away.
     choose(&ann, "hello", "Delete").await;
+    // A double click deletes nothing.
+    sleep(Duration::from_millis(500)).await;
     click(&ann, ".message-menu button", "Delete for everybody").await;
     let gone = "!document.querySelector('.message-log').innerText.split('\\n').some(line => line.trim() == 'hello' || line.endsWith(' hello')) && document.querySelector('.deleted')";
     ann.until("it is deleted", gone).await;

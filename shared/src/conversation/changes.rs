@@ -180,9 +180,10 @@ impl Conversation {
             return false;
         };
         let entry = &mut self.entries[at];
-        let before = entry.bytes();
+        let (bytes, unread) = (entry.bytes(), entry.unread);
         let changed = entry.change(author, name, message);
-        self.bytes = self.bytes - before + entry.bytes();
+        self.bytes = self.bytes - bytes + entry.bytes();
+        self.unread -= usize::from(unread && !entry.unread);
         self.drop_oldest();
         changed
     }

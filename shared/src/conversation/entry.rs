@@ -153,6 +153,7 @@ impl Entry {
                     text: String::new(),
                 };
                 self.deleted = true;
+                self.unread = false;
                 self.reactions.clear();
                 self.revision += 1;
             }

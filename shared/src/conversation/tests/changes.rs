@@ -57,6 +57,7 @@ fn authors_edit_and_delete_and_everybody_reacts() {
     assert_eq!((reactions(&a), reactions(&b)), (vec!["👍"], vec!["👍"]));
 
     change(&mut a, 1, (AboutKind::Delete, "x"), &mut [&mut b]).unwrap();
+    assert_eq!((b.unread(), b.first_unread()), (0, None));
     for all in [&a, &b] {
         assert!(all.entries()[0].deleted && reactions(all).is_empty());
         assert_eq!((texts(all), all.bytes()), (vec![""], 0));
