@@ -172,8 +172,8 @@ fn video_text(video: &VideoTrack, received: Option<&str>, lang: Lang) -> TrackTe
         });
     }
     let passed_through = video.delivery == Delivery::Passthrough && other.is_none();
-    // Who gets what is sent lacks no encoder.
-    let is_served = passed_through && received.is_some();
+    // A viewer that gets what is planned lacks no encoder.
+    let is_served = received.is_some() && other.is_none();
     let lacking = video.not_encoded;
     let lacking = lacking.filter(|why| !is_served || *why != NotEncoded::EncoderFails);
     reasons.extend(lacking.and_then(|why| not_encoded(why, lang)));

@@ -13,6 +13,7 @@ use timeline::log::Log;
 use timeline::retention::Retention;
 
 use super::appender::Appender;
+use super::live_encoder::RETRIES;
 use super::shared_log::SharedLog;
 use super::source::Source;
 use super::{Stream, StreamError, live_encoder, lock};
@@ -28,12 +29,9 @@ pub(super) struct ActiveSource {
     held: bool,
     /// Runs the source. When it is published from outside: encodes it again, from the first time that a viewer needs that.
     thread: Option<JoinHandle<()>>,
-    /// When its thread is to be started again.
-    retry_at: Option<Instant>,
+    /// When its thread is to be started again, after so many failures.
+    retry: Option<(Instant, u32)>,
 }
-
-/// Between two attempts to start the thread of encoders.
-const THREAD_RETRY: Duration = Duration::from_secs(2);
 
 /// When a source goes on after it has opened its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +84,7 @@ impl ActiveSource {
             control,
             held,
             thread: Some(thread),
-            retry_at: None,
+            retry: None,
         })
     }
 
@@ -98,7 +96,7 @@ impl ActiveSource {
             encoders: Arc::default(),
             held: false,
             thread: None,
-            retry_at: None,
+            retry: None,
         }
     }
 
@@ -122,27 +120,30 @@ impl ActiveSource {
     /// Starts the encoder of a track.
     pub(super) fn start_encoder(&mut self, stream: &Arc<Stream>, track: TrackId) {
         self.encoders.request_track(track);
-        self.ensure_encoders(stream);
+        self.ensure_encoders(stream, Instant::now());
     }
 
     /// Starts the thread of the encoders again, which failed. To be called several times a second.
     pub(super) fn retry_encoders(&mut self, stream: &Arc<Stream>, now: Instant) {
-        if self.retry_at.is_some_and(|at| now >= at) {
-            self.ensure_encoders(stream);
+        if self.retry.is_some() {
+            self.ensure_encoders(stream, now);
         }
     }
 
-    fn ensure_encoders(&mut self, stream: &Arc<Stream>) {
-        if self.thread.is_some() {
+    fn ensure_encoders(&mut self, stream: &Arc<Stream>, now: Instant) {
+        if self.thread.is_some() || self.retry.is_some_and(|(at, _)| now < at) {
             return;
         }
-        let thread = live_encoder::start(stream, &self.log, &self.encoders, &self.control);
-        self.log.set_encoder_failing(thread.is_err());
-        match thread {
-            Ok(thread) => (self.thread, self.retry_at) = (Some(thread), None),
+        // Before it runs: it notes its own failures.
+        self.log.set_encoder_failing(false);
+        match live_encoder::start(stream, &self.log, &self.encoders, &self.control) {
+            Ok(thread) => (self.thread, self.retry) = (Some(thread), None),
             Err(error) => {
                 tracing::error!(stream = stream.name, "no thread for its encoders: {error}");
-                self.retry_at = Some(Instant::now() + THREAD_RETRY);
+                self.log.set_encoder_failing(true);
+                let failures = self.retry.map_or(0, |(_, failures)| failures);
+                let wait = Duration::from_millis(RETRIES.wait_ms(failures, 1.0));
+                self.retry = Some((now + wait, failures.saturating_add(1)));
             }
         }
     }

@@ -32,7 +32,7 @@ const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two looks at what is offered, while nothing is to be encoded.
 const IDLE_INTERVAL: Duration = Duration::from_millis(250);
 /// Between two attempts to begin.
-const RETRIES: Backoff = Backoff {
+pub(super) const RETRIES: Backoff = Backoff {
     first_ms: 1_000,
     longest_ms: 30_000,
 };
