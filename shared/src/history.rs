@@ -64,6 +64,7 @@ impl History {
         // The highest number is valid for all. With it, off wins.
         self.number = conversation.take_number(now).min(MAX_CLOCK);
         self.since = self.number;
+        self.on_loaded(conversation);
         self.on = on;
     }
 
@@ -115,7 +116,7 @@ impl History {
         }
     }
 
-    /// Messages have been loaded late: they are not told.
+    /// Messages may have been loaded: they are not told.
     pub fn on_loaded(&mut self, conversation: &Conversation) {
         let newest = conversation.entries().last();
         let newest = newest.map_or(0, |entry| entry.message.number);

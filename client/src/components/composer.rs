@@ -114,8 +114,10 @@ pub(crate) fn composer(
             room.about.set(None);
             if gone {
                 // What it was to replace has gone: it is a message of its own now.
-                draft.save(text);
-                show(text);
+                let waiting = draft.text();
+                let text = format!("{text}\n{waiting}");
+                draft.save(text.trim());
+                show(text.trim());
             }
             return;
         }

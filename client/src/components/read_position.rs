@@ -123,12 +123,8 @@ impl ReadPosition {
 
     /// Shows a message that was searched for, which is marked until the next one; the focus stays.
     pub(super) fn show_found(self, key: &MessageKey) {
-        const FOUND: &str = "found";
         self.bring(key, |message| {
-            let before = document().get_elements_by_class_name(FOUND);
-            while let Some(before) = before.item(0) {
-                let _ = before.class_list().remove_1(FOUND);
-            }
+            unmark_found();
             let _ = message.class_list().add_1(FOUND);
         });
     }
@@ -238,6 +234,16 @@ impl ReadPosition {
                 let _ = log.focus();
             }
         });
+    }
+}
+
+/// The class of the message that was found.
+const FOUND: &str = "found";
+
+pub(super) fn unmark_found() {
+    let before = document().get_elements_by_class_name(FOUND);
+    while let Some(before) = before.item(0) {
+        let _ = before.class_list().remove_1(FOUND);
     }
 }
 

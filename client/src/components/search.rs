@@ -6,7 +6,7 @@ use web_sys::KeyboardEvent;
 
 use super::composer::focus;
 use super::reactive::{button, click_handler, no_view, reactive_text, reactive_view, room_text};
-use super::read_position::ReadPosition;
+use super::read_position::{ReadPosition, unmark_found};
 use crate::hooks::derived::effect;
 use crate::hooks::language::Language;
 use crate::hooks::room::RoomHandle;
@@ -64,6 +64,7 @@ fn open_bar(
             .conversation
             .with_untracked(|all| find(all.entries(), &field.value()));
         found.set((keys, 0));
+        unmark_found();
         show();
     };
     let step = move |older: bool| {
@@ -79,6 +80,7 @@ fn open_bar(
         show();
     };
     let close = move || {
+        unmark_found();
         open.set(false);
         focus("search");
     };

@@ -56,6 +56,8 @@ pub(crate) struct RoomClient {
     /// Peers that type, and when that expires.
     typing_peers: RefCell<Vec<(PeerId, u64)>>,
     history: RefCell<History>,
+    /// What was saved is there, and known not to be told.
+    may_tell: Cell<bool>,
     files: Rc<Files>,
     saving: RefCell<Option<Timer>>,
     /// When the page was last told of a change of the conversation.
@@ -90,6 +92,7 @@ impl RoomClient {
             typing: Cell::default(),
             typing_peers: RefCell::default(),
             history: RefCell::default(),
+            may_tell: Cell::default(),
             saving: RefCell::default(),
             shown_at: Cell::default(),
             showing: RefCell::default(),

@@ -44,6 +44,14 @@ impl TransferBoard {
         }
     }
 
+    /// Any delivery may have changed.
+    pub(crate) fn notify_all(&self) {
+        let files = self.files.borrow();
+        let triggers: Vec<_> = files.iter().map(|file| file.changed.clone()).collect();
+        drop(files);
+        triggers.iter().for_each(ArcTrigger::notify);
+    }
+
     /// The transfers of a file.
     pub(crate) fn of(&self, author: &PeerId, number: u64) -> Vec<Transfer> {
         let files = self.files.borrow();

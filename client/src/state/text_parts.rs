@@ -32,6 +32,12 @@ impl<'a> TextPart<'a> {
 const LONG_LINES: usize = 24;
 const LONG_BYTES: usize = 3_000;
 const FENCE: &str = "```";
+/// What follows so many parts is a text: each part costs an element.
+const MAX_PARTS: usize = 300;
+/// Limit on an address, in bytes. Its end is searched for in quadratic time.
+const MAX_ADDRESS: usize = 2_000;
+/// Limit on what is before the `@`, in bytes (RFC 5321 4.5.3.1.1).
+const MAX_LOCAL: usize = 64;
 /// Domains without a scheme are links when they end with one of these: names of files must not become links (`main.rs`, `README.md`, `run.sh`).
 const TOP_DOMAINS: [&str; 44] = [
     "com", "org", "net", "edu", "gov", "info", "app", "dev", "io", "ai", "tv", "me", "co", "eu",
@@ -48,7 +54,9 @@ pub fn is_long(text: &str) -> bool {
 pub fn parts(text: &str) -> Vec<TextPart<'_>> {
     let mut parts = Vec::new();
     let mut rest = text;
-    while let Some((before, code, after)) = code_block(rest) {
+    while parts.len() < MAX_PARTS
+        && let Some((before, code, after)) = code_block(rest)
+    {
         add_lines(before, &mut parts);
         parts.push(TextPart::CodeBlock(code));
         rest = after;
@@ -59,12 +67,18 @@ pub fn parts(text: &str) -> Vec<TextPart<'_>> {
 
 /// The text before the first block of code, the block, and what follows.
 fn code_block(text: &str) -> Option<(&str, &str, &str)> {
-    let begin = fence(text, 0)?;
-    let code = begin + text[begin..].find('\n')? + 1;
-    let end = fence(text, code)?;
-    let after = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
-    let code = text[code..end].strip_suffix('\n').unwrap_or_default();
-    (!code.trim().is_empty()).then_some((&text[..begin], code, &text[after..]))
+    let mut from = 0;
+    loop {
+        let begin = fence(text, from)?;
+        let code = begin + text[begin..].find('\n')? + 1;
+        let end = fence(text, code)?;
+        let after = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
+        let code = text[code..end].strip_suffix('\n').unwrap_or_default();
+        if !code.trim().is_empty() {
+            return Some((&text[..begin], code, &text[after..]));
+        }
+        from = after;
+    }
 }
 
 /// The next line from `from` on, which is the beginning of a line, that begins with a fence.
@@ -81,7 +95,9 @@ fn fence(text: &str, from: usize) -> Option<usize> {
 fn add_lines<'a>(text: &'a str, parts: &mut Vec<TextPart<'a>>) {
     let mut rest = text;
     let mut searched = 0;
-    while let Some(found) = rest[searched..].find('`') {
+    while parts.len() < MAX_PARTS
+        && let Some(found) = rest[searched..].find('`')
+    {
         let begin = searched + found + 1;
         let line = rest[begin..].find(['`', '\n']).map(|at| begin + at);
         let is_code =
@@ -104,9 +120,11 @@ fn add_lines<'a>(text: &'a str, parts: &mut Vec<TextPart<'a>>) {
 fn add_words<'a>(text: &'a str, parts: &mut Vec<TextPart<'a>>) {
     let (mut begin, mut at) = (0, 0);
     let mut before = ' ';
-    while let Some(next) = text[at..].chars().next() {
+    while parts.len() < MAX_PARTS
+        && let Some(next) = text[at..].chars().next()
+    {
         let is_glued = before.is_ascii_alphanumeric()
-            || matches!(before, '@' | '.' | '-' | '_' | '/' | '\\' | '+');
+            || matches!(before, '@' | '.' | '-' | '_' | '/' | '\\' | '+' | '%');
         let found = match next.is_ascii_alphanumeric() && !is_glued {
             true => link(&text[at..]),
             false => None,
@@ -139,7 +157,9 @@ fn link(text: &str) -> Option<TextPart<'_>> {
     }
     let local = text
         .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-')));
-    if let Some(local) = local.filter(|local| text[*local..].starts_with('@')) {
+    if let Some(local) =
+        local.filter(|local| *local <= MAX_LOCAL && text[*local..].starts_with('@'))
+    {
         let host = host(&text[local + 1..])?;
         return Some(TextPart::Mail(&text[..local + 1 + host]));
     }
@@ -182,7 +202,7 @@ fn url(text: &str) -> Option<usize> {
 /// The length of an address at the start of the text, without the punctuation of a sentence.
 fn address(text: &str) -> usize {
     let end = text.find(|c: char| !c.is_ascii_graphic() || matches!(c, '"' | '<' | '>' | '`'));
-    let mut address = &text[..end.unwrap_or(text.len())];
+    let mut address = &text[..end.unwrap_or(text.len()).min(MAX_ADDRESS)];
     loop {
         let closes = |close: char, open: char| {
             address.ends_with(close)
@@ -299,5 +319,40 @@ mod tests {
                 TextPart::Text("``")
             ]
         );
+    }
+
+    #[test]
+    fn a_blank_block_hides_no_other() {
+        let text = "```\n\n```\n```\nx\n```";
+        assert_eq!(
+            parts(text),
+            [TextPart::Text("```\n\n```\n"), TextPart::CodeBlock("x")]
+        );
+    }
+
+    #[test]
+    fn the_longest_texts_are_split_at_once_and_into_few_parts() {
+        const LENGTH: usize = 64 * 1024;
+        let began = std::time::Instant::now();
+        for unit in [
+            ")",
+            "a%",
+            "a.",
+            "a.io ",
+            "`a` ",
+            "```\n",
+            "```\nx\n```\n",
+            "`",
+            "a@",
+            "http://a",
+            "]",
+        ] {
+            for begin in ["", "http://a", "a.io/", "a@"] {
+                let text = begin.to_owned() + &unit.repeat(LENGTH / unit.len());
+                assert!(parts(&text).len() <= MAX_PARTS + 2, "{begin}{unit}");
+            }
+        }
+        // A second or less; minutes in quadratic time.
+        assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
     }
 }

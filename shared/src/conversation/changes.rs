@@ -48,6 +48,12 @@ impl Changes {
     /// Keeps an own one, in the place of those that it makes void.
     pub(super) fn keep(&mut self, mut change: Entry) {
         self.save_state = SaveState::Changed;
+        if let Some(newer) = self.own.iter_mut().find(|own| replaces(own, &change)) {
+            let missing = change.waiting.drain(..);
+            let missing: Vec<_> = missing.filter(|id| !newer.waiting.contains(id)).collect();
+            newer.waiting.extend(missing);
+            return;
+        }
         self.own.retain_mut(|own| {
             let is_void = replaces(&change, own);
             if is_void {
@@ -70,8 +76,16 @@ impl Changes {
         }
     }
 
+    /// A newer own one makes this one void.
+    pub(super) fn is_void(&self, change: &Entry) -> bool {
+        self.own.iter().any(|own| replaces(own, change))
+    }
+
     fn wait(&mut self, change: Entry) {
         self.save_state = SaveState::Changed;
+        if self.early.iter().any(|early| replaces(early, &change)) {
+            return;
+        }
         self.early
             .retain(|early| early.key() != change.key() && !replaces(&change, early));
         self.early.push(change);

@@ -221,8 +221,10 @@ impl Conversation {
             all.insert(entry);
         }
         for mut change in late_changes {
-            all.clock = all.next_number(now);
-            change.message.number = all.clock;
+            if !all.changes.is_void(&change) {
+                all.clock = all.next_number(now);
+                change.message.number = all.clock;
+            }
             all.changes.keep(change);
         }
         *self = all;

@@ -116,6 +116,9 @@ impl RoomClient {
         let (identity, me) = (Rc::clone(&self.identity), self.me.clone());
         let storage = Rc::clone(&self.storage);
         spawn_local(async move {
+            if let Some(client) = me.upgrade() {
+                client.may_tell.set(false);
+            }
             let mut rest = None;
             if identity.claim(take).await {
                 // Before it joins: what a peer lacks is sent in order. Another tab may have added to it.

@@ -52,6 +52,9 @@ impl RoomClient {
     }
 
     pub(super) fn on_past(&self, from: &PeerId) {
+        if !self.may_tell.get() {
+            return;
+        }
         let mut history = self.history.borrow_mut();
         let conversation = self.room.conversation;
         let told = conversation.try_with_untracked(|all| history.on_past(all, from));

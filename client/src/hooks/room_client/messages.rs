@@ -30,6 +30,8 @@ impl RoomClient {
         let conversation = self.room.conversation;
         let _ = conversation.try_with_untracked(|conversation| history.on_loaded(conversation));
         drop(history);
+        self.may_tell.set(true);
+        self.files.transfers().notify_all();
         let ready = self.ready.borrow().clone();
         for peer in ready {
             let missing = self.change(|c| c.on_open(&peer));

@@ -296,6 +296,36 @@ fn a_change_that_comes_before_a_late_database_is_applied_to_what_it_has() {
 }
 
 #[test]
+fn an_edit_that_is_loaded_after_its_deletion_does_not_come_back() {
+    let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
+    let message = a.compose(1, "a", text("first"), &[id(2)]).unwrap();
+    deliver(&[message], &mut a, &mut b);
+    let about = |kind| a.entries()[0].about(kind);
+    let (edit, delete) = (
+        about(crate::chat::AboutKind::Edit),
+        about(crate::chat::AboutKind::Delete),
+    );
+    a.change(40, "a", edit, "secret", &[]).unwrap();
+    let mut store = Store::default();
+    store.save(&mut a);
+    a.change(50, "a", delete, "x", &[]).unwrap();
+    let left = serde_json::to_string(&a.unsaved().unwrap()).unwrap();
+    for late in [false, true] {
+        let mut next = Conversation::new(id(1));
+        next.reload(serde_json::from_str(&left).unwrap(), 60);
+        if late {
+            next.set_apart();
+        }
+        next.reload(store.load(), 70);
+        let missing = next.on_open(&id(2));
+        assert!(!format!("{missing:?}").contains("secret"), "{missing:?}");
+        let mut b = b.clone();
+        deliver(&missing, &mut next, &mut b);
+        assert!(b.entries()[0].deleted);
+    }
+}
+
+#[test]
 fn a_reaction_that_is_sent_before_a_late_database_loses_no_message() {
     let (mut a, mut b) = (Conversation::new(id(1)), Conversation::new(id(2)));
     let mut store = Store::default();
