@@ -155,17 +155,25 @@ fn it_connects_when_a_fifth_of_the_datagrams_is_lost_each_way_and_never_flaps() 
 
 #[test]
 fn it_is_followed_when_its_nat_changes_its_address() {
-    for (loss, limit) in [(0, 5), (20, 12)] {
+    for (loss, most, longest) in [(0, 5, 5), (20, 8, 25)] {
+        let mut all = Vec::new();
         for seed in 0..50 {
             let mut connection = Connection::new(loss, seed);
             connection.run(Duration::from_secs(20));
             connection.network.port = 50_000;
             connection.run(Duration::from_secs(30));
             let moved = connection.selected_at(50_000).expect("it is followed");
-            let moved = moved.saturating_sub(Duration::from_secs(20));
-            assert!(moved <= Duration::from_secs(limit), "{seed}: {moved:?}");
+            all.push(moved.saturating_sub(Duration::from_secs(20)));
             assert!(connection.client.state().is_connected());
         }
+        // The network is the same in each run, the times of str0m's checks are not: any of them may lose several in a row.
+        all.sort();
+        let of_most = all[all.len() * 9 / 10];
+        assert!(of_most <= Duration::from_secs(most), "{all:?}");
+        assert!(
+            all[all.len() - 1] <= Duration::from_secs(longest),
+            "{all:?}"
+        );
     }
 }
 
