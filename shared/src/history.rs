@@ -91,8 +91,8 @@ impl History {
         if (number, !on) > (self.number, !self.on) && conversation.observe(number) {
             (self.number, self.on) = (number, on);
             // Also when the number is lower: no peer gets what was written before.
-            let newest = conversation.entries().last();
-            self.since = newest.map_or(number, |entry| number.max(entry.message.number));
+            self.since = number;
+            self.on_loaded(conversation);
         }
         let since = |entry: &&Entry| entry.message.number >= oldest;
         let known = conversation.entries().iter().rev().take_while(since);

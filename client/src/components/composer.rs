@@ -14,7 +14,7 @@ use web_sys::{
 use super::attached::attached_files;
 use super::quoted::writing_about;
 use super::reactive::{click_handler, no_view, reactive_text, reactive_view, room_text};
-use super::read_position::ReadPosition;
+use super::read_position::{ReadPosition, has_modifier};
 use crate::hooks::derived::{effect, memo};
 use crate::hooks::draft::Draft;
 use crate::hooks::dropped::Dropped;
@@ -213,10 +213,6 @@ pub(crate) fn composer(
         </form>
     }
     .into_any()
-}
-
-fn has_modifier(event: &KeyboardEvent) -> bool {
-    event.alt_key() || event.ctrl_key() || event.meta_key() || event.shift_key()
 }
 
 fn is_edit(about: Option<&About>) -> bool {

@@ -22,7 +22,7 @@ use crate::rtc::timer::{local_ms, wall_ms};
 use crate::state::alerts::mentions;
 use crate::state::avatar::initials;
 use crate::state::room::{Note, RoomEvent};
-use crate::state::rows::{Row, rows};
+use crate::state::rows::{Row, key_of, rows};
 
 /// Time zones change at its multiples.
 const QUARTER_MS: u64 = 15 * 60_000;
@@ -186,7 +186,7 @@ fn message(
     let menu = RwSignal::new(false);
     let can_have_menu = !entry.deleted;
     let menu_view = message_menu(language, room, &entry, may_change, menu);
-    let element_id = message_id(&(entry.message.number, entry.author.clone()));
+    let element_id = message_id(&key_of(&entry));
     let edited = (entry.edited > 0 && can_have_menu)
         .then(|| format!("{} ", language.room_untracked().edited));
     let mentions_me = match &entry.message.body {
@@ -204,7 +204,7 @@ fn message(
         (false, false, false) => "chat-message",
         (false, false, true) => "chat-message mention",
     };
-    let (number, author) = (entry.message.number, entry.author.clone());
+    let (number, author) = key_of(&entry);
     let changed = room.message_trigger(&author, number);
     let reactions = reactions(language, room, &entry, changed.clone());
     // Messages of others have no ticks.

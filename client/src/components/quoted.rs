@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use shared::chat::{About, AboutKind, Body};
-use shared::conversation::Entry;
+use shared::conversation::{Conversation, Entry};
 
 use super::reactive::{click_handler, no_view, reactive_view};
 use super::read_position::ReadPosition;
@@ -24,10 +24,9 @@ pub(super) fn quote(
         return no_view();
     };
     let (author, number) = (about.author.clone(), about.number);
-    let quoted = room.conversation.with_untracked(|conversation| {
-        let entry = conversation.entry(&author, number)?;
-        Some((entry.name.clone(), line(language, entry)))
-    });
+    let quoted = room
+        .conversation
+        .with_untracked(|conversation| quoted(language, conversation, about));
     let Some((name, line)) = quoted else {
         let text = language.room_untracked().quote_missing;
         return view! { <p class="quote small quiet">{text}</p> }.into_any();
@@ -53,10 +52,8 @@ pub(super) fn writing_about(
     // Follows edits and deletions.
     let quoted = memo(move || {
         let about = room.about.get()?;
-        room.conversation.with(|conversation| {
-            let entry = conversation.entry(&about.author, about.number)?;
-            Some((entry.name.clone(), line(language, entry)))
-        })
+        room.conversation
+            .with(|conversation| quoted(language, conversation, &about))
     });
     let bar = move || {
         let Some(about) = room.about.get() else {
@@ -80,6 +77,16 @@ pub(super) fn writing_about(
         .into_any()
     };
     reactive_view(bar).into_any()
+}
+
+/// The name of its author, and the line.
+fn quoted(
+    language: Language,
+    conversation: &Conversation,
+    about: &About,
+) -> Option<(String, String)> {
+    let entry = conversation.entry(&about.author, about.number)?;
+    Some((entry.name.clone(), line(language, entry)))
 }
 
 fn line(language: Language, entry: &Entry) -> String {

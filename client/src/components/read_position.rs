@@ -12,7 +12,7 @@ use crate::hooks::derived::effect;
 use crate::hooks::room::RoomHandle;
 use crate::rtc::timer::Timer;
 use crate::state::row_window::RowWindow;
-use crate::state::rows::MessageKey;
+use crate::state::rows::{MessageKey, key_of};
 
 /// Pixels from the end that still count as the end.
 const END_MARGIN_PX: i32 = 40;
@@ -49,7 +49,7 @@ impl ReadPosition {
             let in_view = attended.get() && read_position.at_end.get();
             let first = room.conversation.with(|conversation| {
                 let first = conversation.first_unread();
-                first.map(|entry| (entry.message.number, entry.author.clone()))
+                first.map(key_of)
             });
             let loaded = room.loaded.get();
             let opening = !opened;
@@ -186,9 +186,8 @@ impl ReadPosition {
 
     /// Home and End lead to the ends of the conversation, not of what is in the page. With another key they are the browser's.
     pub(super) fn on_key(self, event: &KeyboardEvent) {
-        let other = event.alt_key() || event.ctrl_key() || event.meta_key() || event.shift_key();
         match event.key().as_str() {
-            _ if other => return,
+            _ if has_modifier(event) => return,
             "End" => self.scroll_to_end(),
             "Home" => {
                 let Some(log) = self.log.get_untracked() else {
@@ -235,6 +234,10 @@ impl ReadPosition {
             }
         });
     }
+}
+
+pub(super) fn has_modifier(event: &KeyboardEvent) -> bool {
+    event.alt_key() || event.ctrl_key() || event.meta_key() || event.shift_key()
 }
 
 /// The class of the message that was found.

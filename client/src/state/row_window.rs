@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use shared::conversation::{Conversation, Entry};
 
-use super::rows::MessageKey;
+use super::rows::{MessageKey, key_of};
 
 /// Messages that are added at a time. At the end of a conversation, one to two times as many are in the page.
 pub const PAGE: usize = 100;
@@ -76,12 +76,11 @@ impl RowWindow {
     }
 
     fn of(conversation: &Conversation, start: usize, end: usize) -> Self {
-        let key = |entry: &Entry| (entry.message.number, entry.author.clone());
         let entries = conversation.entries();
         match entries.get(start) {
             Some(first) => Self::Fixed {
-                from: key(first),
-                before: entries.get(end).map(key),
+                from: key_of(first),
+                before: entries.get(end).map(key_of),
             },
             None => Self::Tail,
         }

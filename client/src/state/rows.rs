@@ -14,6 +14,10 @@ pub const DAY_MS: u64 = 24 * 60 * 60_000;
 /// Identifies a message in a room: its number and its author.
 pub type MessageKey = (u64, PeerId);
 
+pub fn key_of(entry: &Entry) -> MessageKey {
+    (entry.message.number, entry.author.clone())
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
     /// Above the first message of the conversation.
@@ -121,7 +125,7 @@ pub fn rows(
         if new_day(message.at, &mut rows) {
             before = None;
         }
-        let key = (message.number, entry.author.clone());
+        let key = key_of(entry);
         if unread == Some(&key) {
             rows.push(Row::Unread);
             before = None;

@@ -3,7 +3,7 @@
 use shared::chat::Body;
 use shared::conversation::Entry;
 
-use super::rows::MessageKey;
+use super::rows::{MessageKey, key_of};
 
 /// The messages that have each of the words in their text, the name of their file or of their author, oldest first. Capitals count as small letters.
 pub fn find(entries: &[Entry], words: &str) -> Vec<MessageKey> {
@@ -23,8 +23,7 @@ pub fn find(entries: &[Entry], words: &str) -> Vec<MessageKey> {
                 .iter()
                 .all(|word| text.contains(word) || name.contains(word))
     });
-    let keys = found.map(|entry| (entry.message.number, entry.author.clone()));
-    keys.collect()
+    found.map(key_of).collect()
 }
 
 #[cfg(test)]

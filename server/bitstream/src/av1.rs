@@ -193,19 +193,11 @@ pub fn put_leb128(out: &mut BytesMut, mut value: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bit_reader::packed;
 
     /// A temporal unit whose sequence header has these fields: values and their lengths in bits.
     fn unit(fields: &[(u64, u32)]) -> Bytes {
-        let fields = fields.iter();
-        let bits = fields.flat_map(|(value, length)| {
-            (0..*length).rev().map(move |bit| (value >> bit & 1) as u8)
-        });
-        let bits: Vec<u8> = bits.collect();
-        let bytes = bits.chunks(8).map(|chunk| {
-            let chunk = chunk.iter().zip((0..8).rev());
-            chunk.map(|(bit, shift)| bit << shift).sum::<u8>()
-        });
-        let bytes: Vec<u8> = bytes.collect();
+        let bytes = packed(fields);
         // A temporal delimiter, then the sequence header.
         [&[0x12, 0, 0x0a, bytes.len() as u8], &bytes[..]]
             .concat()

@@ -72,3 +72,17 @@ pub(super) fn rbsp(nal: &[u8]) -> Vec<u8> {
     }
     out
 }
+
+/// The bytes of these fields: values and their lengths in bits.
+#[cfg(test)]
+pub(crate) fn packed(fields: &[(u64, u32)]) -> Vec<u8> {
+    let fields = fields.iter();
+    let bits = fields
+        .flat_map(|(value, length)| (0..*length).rev().map(move |bit| (value >> bit & 1) as u8));
+    let bits: Vec<u8> = bits.collect();
+    let bytes = bits.chunks(8).map(|chunk| {
+        let chunk = chunk.iter().zip((0..8).rev());
+        chunk.map(|(bit, shift)| bit << shift).sum::<u8>()
+    });
+    bytes.collect()
+}

@@ -120,6 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::bit_reader::packed;
 
     /// The header of a keyframe of 320 x `height`.
     fn keyframe(color_space: u8, height: u16) -> Vec<u8> {
@@ -152,20 +153,6 @@ mod tests {
         assert_eq!(keyframe_format(&keyframe(RGB as u8, 576)), None);
     }
 
-    /// A frame with these fields: values and their lengths in bits.
-    fn frame(fields: &[(u64, u32)]) -> Vec<u8> {
-        let fields = fields.iter();
-        let bits = fields.flat_map(|(value, length)| {
-            (0..*length).rev().map(move |bit| (value >> bit & 1) as u8)
-        });
-        let bits: Vec<u8> = bits.collect();
-        let bytes = bits.chunks(8).map(|chunk| {
-            let chunk = chunk.iter().zip((0..8).rev());
-            chunk.map(|(bit, shift)| bit << shift).sum::<u8>()
-        });
-        bytes.collect()
-    }
-
     #[test]
     fn other_profiles_tell_their_bits_and_chroma() {
         let sync = u64::from(SYNC_CODE);
@@ -188,7 +175,7 @@ mod tests {
                 more,
                 &[size],
             ];
-            let found = keyframe_format(&frame(&fields.concat()));
+            let found = keyframe_format(&packed(&fields.concat()));
             let expected = PictureFormat {
                 width: 4_096,
                 height: 2_304,

@@ -49,17 +49,13 @@ impl Changes {
     pub(super) fn keep(&mut self, mut change: Entry) {
         self.save_state = SaveState::Changed;
         if let Some(newer) = self.own.iter_mut().find(|own| replaces(own, &change)) {
-            let missing = change.waiting.drain(..);
-            let missing: Vec<_> = missing.filter(|id| !newer.waiting.contains(id)).collect();
-            newer.waiting.extend(missing);
+            take_waiting(newer, &mut change);
             return;
         }
         self.own.retain_mut(|own| {
             let is_void = replaces(&change, own);
             if is_void {
-                let missing = own.waiting.drain(..);
-                let missing: Vec<_> = missing.filter(|id| !change.waiting.contains(id)).collect();
-                change.waiting.extend(missing);
+                take_waiting(&mut change, own);
             }
             !is_void
         });
@@ -94,6 +90,13 @@ impl Changes {
             bytes -= self.early.remove(0).bytes();
         }
     }
+}
+
+/// `change` goes to the peers as well that lack `void`.
+fn take_waiting(change: &mut Entry, void: &mut Entry) {
+    let missing = void.waiting.drain(..);
+    let missing: Vec<_> = missing.filter(|id| !change.waiting.contains(id)).collect();
+    change.waiting.extend(missing);
 }
 
 /// Whether a change makes an earlier one of the same author void.

@@ -87,7 +87,7 @@ impl RoomClient {
         let _ = self.room.notes.try_update(|notes| {
             let is_history = |event: &RoomEvent| matches!(event, RoomEvent::History { .. });
             let before = notes.last().map(|note| note.at);
-            // Whoever turns the switch on and off fills no page.
+            // A switch that is turned on and off has one note.
             if is_history(&event) {
                 notes.pop_if(|last| is_history(&last.event));
             }
